@@ -1,0 +1,243 @@
+"""The manifest of a bundle: everything a cart must know about a model, in one typed file.
+
+Schema version 1. A reader refuses a newer version; fields are added, never given a new meaning.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+SCHEMA_VERSION = 1
+MANIFEST_NAME = "manifest.json"
+
+
+def _inside_bundle(path: str) -> str:
+    parts = path.split("/")
+    if not re.fullmatch(r"[A-Za-z0-9._/-]+", path) or any(part in ("", ".", "..") for part in parts):
+        raise ValueError(f"path {path!r} must be relative, with plain names, inside the bundle")
+    return path
+
+
+BundlePath = Annotated[str, AfterValidator(_inside_bundle)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._+-]{0,63}$")]
+Unit = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Backend(str, Enum):
+    """What can run a model file."""
+
+    ONNXRUNTIME = "onnxruntime"
+    TENSORRT = "tensorrt"
+
+
+class Precision(str, Enum):
+    """Arithmetic of a model file."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    INT8 = "int8"
+
+
+class InputSpec(_Part):
+    """The one input: uint8 gray, (1, 1, size_px, size_px), values 0 to 255, letterboxed."""
+
+    name: str = "frame"
+    size_px: Annotated[int, Field(ge=32, le=1024, multiple_of=32)]
+    dtype: Literal["uint8"] = "uint8"
+    channels: Literal[1] = 1
+
+
+class MeasurementSpec(_Part):
+    """A measurement that a structure yields, such as HC from the head's ellipse."""
+
+    kind: Literal["HC", "BPD", "OFD"]
+    convention: Name
+
+
+class StructureSpec(_Part):
+    """One mask channel, the geometry fitted to it, and what is measured on it."""
+
+    name: Name
+    geometry: Literal["ellipse"] = "ellipse"
+    measurements: tuple[MeasurementSpec, ...] = ()
+
+
+class ClassificationHead(_Part):
+    """Scores over classes; `activation` is what the runtime applies to the logits."""
+
+    kind: Literal["classification"] = "classification"
+    name: Name
+    output: str
+    classes: Annotated[tuple[Name, ...], Field(min_length=2)]
+    activation: Literal["softmax"] = "softmax"
+    valid_planes: tuple[Name, ...] = ()
+
+
+class SegmentationHead(_Part):
+    """Masks, one channel a structure, logits at the input's size.
+
+    `valid_planes` are the planes on which its structures may be measured; empty means any.
+    """
+
+    kind: Literal["segmentation"] = "segmentation"
+    name: Name
+    output: str
+    structures: Annotated[tuple[StructureSpec, ...], Field(min_length=1)]
+    activation: Literal["sigmoid"] = "sigmoid"
+    valid_planes: tuple[Name, ...] = ()
+
+
+Head = Annotated[ClassificationHead | SegmentationHead, Field(discriminator="kind")]
+
+
+class FileEntry(_Part):
+    """One model file; exactly one for each (backend, precision)."""
+
+    backend: Backend
+    precision: Precision
+    path: BundlePath
+    sha256: Sha256
+    bytes: Annotated[int, Field(gt=0, le=2**31)]
+    opset: Annotated[int, Field(ge=1)]
+
+
+class EmbeddingSpace(_Part):
+    """Where embeddings live: banks of text embeddings of another space are refused."""
+
+    name: Name
+    dim: Annotated[int, Field(ge=1)]
+    output: str = "embedding"
+
+
+class DataSource(_Part):
+    """A data set that the weights descend from."""
+
+    name: str
+    licence: str
+    credit: str
+    frames: Annotated[int, Field(ge=0)]
+    split: str
+    trained_on: tuple[str, ...] = Field(description="names of the frames trained on")
+
+
+class Provenance(_Part):
+    """Where the weights come from."""
+
+    teacher: str | None
+    teacher_licence: str | None
+    student: str
+    parameters: int
+    data: tuple[DataSource, ...]
+    recipe_sha256: Sha256
+    calibration_set_sha256: Sha256 | None = None
+    commit: str | None = None
+
+
+class Metric(_Part):
+    """A figure with what it was measured on."""
+
+    name: str
+    value: float
+    unit: str
+    data: str
+    split: str
+    n: Annotated[int, Field(ge=1)]
+    interval_95: tuple[float, float] | None = None
+    command: str
+
+
+class Gate(_Part):
+    """Thresholds below or above which a measurement is withheld; chosen on validation frames."""
+
+    min_structure_score: Unit
+    min_plane_confidence: Unit
+    max_fit_residual: Annotated[float, Field(gt=0, le=1)]
+    max_border_fraction: Unit
+
+
+class Tolerance(_Part):
+    """How far a backend and precision may be from the reference outputs of the golden frames."""
+
+    backend: Backend
+    precision: Precision
+    embedding_cosine_min: Unit
+    probability_abs_max: Unit
+    mask_dsc_min: Unit
+    hc_mm_abs_max: Annotated[float, Field(gt=0)]
+
+
+class GoldenReference(_Part):
+    """What the reference model said of one golden frame, and the truth it was drawn from."""
+
+    path: BundlePath
+    sha256: Sha256
+    spacing_mm: Annotated[float, Field(gt=0, le=10)]
+    true_hc_mm: float | None
+    plane_scores: tuple[float, ...]
+    embedding: tuple[float, ...]
+    mask_area_px: Annotated[float, Field(ge=0)]
+    mask_path: BundlePath
+    mask_sha256: Sha256
+    hc_mm: float | None
+
+
+class Golden(_Part):
+    """Frames that may be shipped, drawn by the phantom and never trained on."""
+
+    reference_backend: Backend
+    reference_precision: Precision
+    frames: Annotated[tuple[GoldenReference, ...], Field(min_length=1)]
+    tolerances: Annotated[tuple[Tolerance, ...], Field(min_length=1)]
+
+
+class Manifest(_Part):
+    """The whole manifest. See the module docstring for the rule on versions."""
+
+    schema_version: Literal[1]
+    name: Name
+    version: Name
+    intended_use: str
+    weights_licence: str
+    input: InputSpec
+    heads: Annotated[tuple[Head, ...], Field(min_length=1)]
+    embedding_space: EmbeddingSpace
+    files: Annotated[tuple[FileEntry, ...], Field(min_length=1)]
+    provenance: Provenance
+    metrics: tuple[Metric, ...] = ()
+    gate: Gate
+    golden: Golden
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Manifest:
+        for what, keys in (
+            ("(backend, precision) of files", [(f.backend, f.precision) for f in self.files]),
+            ("head names", [head.name for head in self.heads]),
+            ("paths of files", [f.path for f in self.files]),
+        ):
+            if len(set(keys)) != len(keys):
+                raise ValueError(f"{what} must be unique, got {keys}")
+        planes = {
+            name
+            for head in self.heads
+            if isinstance(head, ClassificationHead) and head.name == "plane"
+            for name in head.classes
+        }
+        for head in self.heads:
+            if unknown := set(head.valid_planes) - planes:
+                raise ValueError(f"head {head.name!r} names unknown planes {sorted(unknown)}")
+        return self
+
+    def file(self, backend: Backend, precision: Precision) -> FileEntry | None:
+        """Returns the file for this backend and precision, or None."""
+        return next(
+            (f for f in self.files if (f.backend, f.precision) == (backend, precision)), None
+        )
