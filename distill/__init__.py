@@ -1,0 +1,1 @@
+"""Teacher to student: data, losses and training. Runs from a checkout with the train extra."""

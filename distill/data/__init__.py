@@ -1,0 +1,1 @@
+"""Data sets in their original layouts, and how they are split."""

@@ -1,0 +1,65 @@
+"""Validation scores of a student during training; the full evaluation runs on the bundle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from distill.data.cache import CachedFrames
+from distill.data.planes import PLANES
+
+FOUR_CLASSES = ("brain", "abdomen", "femur", "thorax")
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores on one set of frames.
+
+    Attributes:
+        dsc: mean Dice coefficient over the frames with a mask, in [0, 1].
+        f1: macro F1 over brain, abdomen, femur and thorax of FETAL_PLANES_DB, in [0, 1].
+    """
+
+    dsc: float
+    f1: float
+
+    @property
+    def merit(self) -> float:
+        """What a checkpoint is chosen by."""
+        return self.dsc + self.f1
+
+
+def macro_f1(truth: list[int], guess: list[int], classes: tuple[int, ...]) -> float:
+    """Returns the mean over `classes` of 2TP / (2TP + FP + FN)."""
+    values = []
+    for c in classes:
+        tp = sum(t == c and g == c for t, g in zip(truth, guess, strict=True))
+        wrong = sum((t == c) != (g == c) for t, g in zip(truth, guess, strict=True))
+        values.append(2 * tp / (2 * tp + wrong) if tp + wrong else 0.0)
+    return sum(values) / len(values)
+
+
+@torch.no_grad()
+def score(student: nn.Module, cached: CachedFrames, batch: int = 32) -> Scores:
+    """Returns the scores of `student` over every cached frame."""
+    student.eval()
+    dsc, truth, guess = [], [], []
+    for start in range(0, len(cached), batch):
+        rows = range(start, min(start + batch, len(cached)))
+        x = cached.frames[rows.start : rows.stop].contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16):
+            out = student(x)
+        for k, row in enumerate(rows):
+            sample = cached.samples[row]
+            if sample.outline is not None:
+                a, b = out.mask[k] > 0, cached.masks[row] > 127
+                dsc.append(2.0 * float((a & b).sum()) / max(1.0, float(a.sum() + b.sum())))
+            elif sample.plane is not None:
+                truth.append(sample.plane)
+                guess.append(int(out.plane[k].argmax()))
+    four = tuple(PLANES.index(name) for name in FOUR_CLASSES)
+    kept = [(t, g) for t, g in zip(truth, guess, strict=True) if t in four]
+    f1 = macro_f1([t for t, _ in kept], [g for _, g in kept], four) if kept else 0.0
+    return Scores(dsc=sum(dsc) / len(dsc) if dsc else 0.0, f1=f1)
