@@ -1,0 +1,206 @@
+"""The pipeline: a bundle in; a frame with time and scale in; a typed result out."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fetalclip_edge.biometry import Shape, find_shape, measure
+from fetalclip_edge.bundle.load import Bundle
+from fetalclip_edge.bundle.manifest import (
+    ClassificationHead,
+    Gate,
+    SegmentationHead,
+    StructureSpec,
+)
+from fetalclip_edge.errors import BundleError
+from fetalclip_edge.frame import Frame
+from fetalclip_edge.preprocess import Letterbox, Preprocessor
+from fetalclip_edge.result import (
+    Classification,
+    Measurement,
+    Result,
+    StageLatency,
+    Structure,
+)
+from fetalclip_edge.runners.base import Outputs, Runner, RunnerInfo
+
+SMOOTHING = 0.25
+"""Weight of the newest value in the display's exponential smoothing."""
+
+
+class Session:
+    """One stream over a loaded model; may be called from any thread, one frame at a time.
+
+    Several sessions share a runner: each owns its buffers and its smoothing.
+
+    Args:
+        bundle: a checked bundle.
+        runner: an entered runner of one of the bundle's files.
+        gate: withhold measurements that the bundle's thresholds do not allow. Without it every
+            ellipse that could be fitted is measured, for evaluation only.
+    """
+
+    def __init__(self, bundle: Bundle, runner: Runner, *, gate: bool = True) -> None:
+        self._manifest = bundle.manifest
+        self._gate = self._manifest.gate if gate else None
+        self._info = runner.info()
+        self._context = runner.new_context()
+        self._preprocess = Preprocessor(self._manifest.input.size_px)
+        self._lock = threading.Lock()
+        self._epoch: int | None = None
+        self._smoothed: dict[tuple[str, str], float] = {}
+
+    @property
+    def info(self) -> RunnerInfo:
+        """What really runs."""
+        return self._info
+
+    def process(self, frame: Frame, *, want_masks: bool = False) -> Result:
+        """Runs the whole pass on one frame.
+
+        Args:
+            frame: the frame; nothing is given in mm unless its scale is known.
+            want_masks: also return masks, uint8 in the source's own size.
+        """
+        with self._lock:
+            return self._process(frame, want_masks)
+
+    def _process(self, frame: Frame, want_masks: bool) -> Result:
+        if frame.geometry_epoch != self._epoch:
+            self._epoch = frame.geometry_epoch
+            self._smoothed.clear()
+        clock = [time.perf_counter()]
+        letterbox = self._preprocess(frame)
+        clock.append(time.perf_counter())
+        outputs = self._context.infer(self._preprocess.tensor)
+        clock.append(time.perf_counter())
+
+        classifications = tuple(
+            _classify(head, self._output(outputs, head.output))
+            for head in self._manifest.heads
+            if isinstance(head, ClassificationHead)
+        )
+        plane = next((c for c in classifications if c.kind == "plane"), None)
+        structures: list[Structure] = []
+        measurements: list[Measurement] = []
+        for head in self._manifest.heads:
+            if not isinstance(head, SegmentationHead):
+                continue
+            logits = self._output(outputs, head.output)[0]
+            for channel, spec in zip(logits, head.structures, strict=True):
+                shape = find_shape(channel, letterbox)
+                structures.append(_structure(spec, shape, channel, letterbox, frame, want_masks))
+                reason = _withheld(shape, head, plane, frame, self._gate)
+                measurements += self._measure(spec, shape, frame, reason)
+        embedding = self._output(outputs, self._manifest.embedding_space.output)[0].copy()
+        clock.append(time.perf_counter())
+        stages = ("preprocess", "inference", "postprocess")
+        return Result(
+            frame_index=frame.index,
+            timestamp_ns=frame.timestamp_ns,
+            geometry_epoch=frame.geometry_epoch,
+            classifications=classifications,
+            structures=tuple(structures),
+            measurements=tuple(measurements),
+            latency=tuple(
+                StageLatency(stage, (end - begin) * 1e3)
+                for stage, begin, end in zip(stages, clock[:-1], clock[1:], strict=True)
+            ),
+            embedding=embedding,
+        )
+
+    @staticmethod
+    def _output(outputs: Outputs, name: str) -> NDArray[np.float32]:
+        if name not in outputs:
+            raise BundleError(
+                f"model output {name!r}",
+                expected="an output that the manifest names",
+                arrived=", ".join(outputs) or "no outputs",
+                remedy="Export the bundle again",
+            )
+        return outputs[name]
+
+    def _measure(
+        self, spec: StructureSpec, shape: Shape, frame: Frame, reason: str | None
+    ) -> list[Measurement]:
+        measurements = []
+        for item in spec.measurements:
+            value = display = None
+            key = (spec.name, item.kind)
+            if reason is None and shape.ellipse is not None and frame.scale is not None:
+                value = measure(item.kind, shape.ellipse, frame.scale.spacing_mm_rc)
+                before = self._smoothed.get(key, value)
+                display = before + SMOOTHING * (value - before)
+                self._smoothed[key] = display
+            else:
+                self._smoothed.pop(key, None)  # a gap starts the smoothing afresh
+            measurements.append(
+                Measurement(item.kind, spec.name, item.convention, value, display, reason)
+            )
+        return measurements
+
+
+def _classify(head: ClassificationHead, logits: NDArray[np.float32]) -> Classification:
+    shifted = np.exp(logits[0].astype(np.float64) - float(logits[0].max()))
+    scores = shifted / shifted.sum()
+    best = int(np.argmax(scores))
+    return Classification(
+        head=head.name,
+        kind=head.name,
+        label=head.classes[best],
+        confidence=float(scores[best]),
+        scores=tuple(zip(head.classes, map(float, scores), strict=True)),
+    )
+
+
+def _structure(
+    spec: StructureSpec,
+    shape: Shape,
+    logits: NDArray[np.float32],
+    letterbox: Letterbox,
+    frame: Frame,
+    want_mask: bool,
+) -> Structure:
+    mask = None
+    if want_mask:
+        mask = np.where(letterbox.map_to_source(logits, frame.size_hw) > 0, 255, 0)
+        mask = mask.astype(np.uint8)
+    return Structure(
+        name=spec.name,
+        score=shape.score,
+        geometry=shape.ellipse,
+        fit_residual=shape.fit_residual,
+        border_fraction=shape.border_fraction,
+        mask=mask,
+    )
+
+
+def _withheld(
+    shape: Shape,
+    head: SegmentationHead,
+    plane: Classification | None,
+    frame: Frame,
+    gate: Gate | None,
+) -> str | None:
+    """Returns why nothing may be measured on this shape, or None."""
+    if shape.ellipse is None:
+        return "structure not found"
+    if gate is not None:
+        if head.valid_planes and plane is not None:
+            if plane.label not in head.valid_planes:
+                return f"plane is {plane.label}"
+            if plane.confidence < gate.min_plane_confidence:
+                return "plane uncertain"
+        if shape.score < gate.min_structure_score:
+            return "outline uncertain"
+        if shape.fit_residual > gate.max_fit_residual:
+            return "outline is no ellipse"
+        if shape.border_fraction > gate.max_border_fraction:
+            return "cut off by the border"
+    if frame.scale is None:
+        return "scale unknown"
+    return None
