@@ -1,0 +1,1 @@
+"""INT8 calibration: activation ranges to quantized ONNX, behind an accuracy gate."""

@@ -19,7 +19,7 @@ def _uniform(low: float, high: float) -> float:
     return float(torch.empty(1).uniform_(low, high))
 
 
-class _FrameTransform(v2.Transform):
+class _FrameTransform(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
     """Changes `tv_tensors.Image` (1, S, S) uint8 with probability `p`; leaves masks alone."""
 
     _transformed_types = (tv_tensors.Image,)
@@ -28,7 +28,7 @@ class _FrameTransform(v2.Transform):
         super().__init__()
         self.p = p
 
-    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:  # noqa: ANN401, D102
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:  # noqa: ANN401
         if float(torch.rand(1)) >= self.p:
             return inpt
         changed = self.change(inpt.float() / 255.0).clamp_(0.0, 1.0)

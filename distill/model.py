@@ -61,7 +61,7 @@ def build_encoder(preset: str) -> nn.Module:
     """Returns a timm encoder for (B, 1, S, S) without its classifier."""
     if preset == "resnet18_half":
         return ResNet(
-            BasicBlock,
+            BasicBlock,  # type: ignore[arg-type]  # timm annotates an instance
             (2, 2, 2, 2),
             in_chans=1,
             num_classes=0,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from distill.data.cache import CachedFrames
 from distill.data.planes import PLANES
@@ -42,19 +43,34 @@ def macro_f1(truth: list[int], guess: list[int], classes: tuple[int, ...]) -> fl
 
 
 @torch.no_grad()
-def score(student: nn.Module, cached: CachedFrames, batch: int = 32) -> Scores:
-    """Returns the scores of `student` over every cached frame."""
+def score(
+    student: nn.Module, cached: CachedFrames, side_px: int | None = None, batch: int = 32
+) -> Scores:
+    """Returns the scores of `student` over every cached frame.
+
+    Args:
+        student: the network to score; left in evaluation mode.
+        cached: frames with their labels.
+        side_px: side at which the network is at home now; None is the cached size. Masks are
+            compared at the cached size all the same.
+        batch: frames a forward pass.
+    """
     student.eval()
     dsc, truth, guess = [], [], []
     for start in range(0, len(cached), batch):
         rows = range(start, min(start + batch, len(cached)))
         x = cached.frames[rows.start : rows.stop].contiguous(memory_format=torch.channels_last)
+        if side_px is not None and side_px != x.shape[-1]:
+            x = functional.interpolate(x.float(), size=(side_px, side_px), mode="area")
         with torch.autocast("cpu", torch.bfloat16):
             out = student(x)
+        masks = functional.interpolate(
+            out.mask.float(), size=cached.masks.shape[-2:], mode="bilinear", align_corners=False
+        )
         for k, row in enumerate(rows):
             sample = cached.samples[row]
             if sample.outline is not None:
-                a, b = out.mask[k] > 0, cached.masks[row] > 127
+                a, b = masks[k] > 0, cached.masks[row] > 127
                 dsc.append(2.0 * float((a & b).sum()) / max(1.0, float(a.sum() + b.sum())))
             elif sample.plane is not None:
                 truth.append(sample.plane)

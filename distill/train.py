@@ -21,8 +21,6 @@ from distill.losses import mask_loss, plane_loss
 from distill.model import Student, StudentSpec
 from distill.score import Scores, score
 
-Batch = tuple[Tensor, Tensor, Tensor, Tensor]
-
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
@@ -75,7 +73,7 @@ def balanced_sampler(cached: CachedFrames, generator: torch.Generator) -> Weight
     return WeightedRandomSampler(weights, len(keys), generator=generator)
 
 
-def train(
+def train(  # noqa: PLR0915  (a loop that reads from top to bottom)
     spec: StudentSpec,
     config: TrainConfig,
     train_frames: CachedFrames,
@@ -93,13 +91,11 @@ def train(
     torch.manual_seed(config.seed)
     generator = torch.Generator().manual_seed(config.seed)
     student = Student(spec).to(memory_format=torch.channels_last)
-    average = AveragedModel(
-        student, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay), use_buffers=True
-    )
+    average = _average(student, config.ema_decay)
     optimizer = torch.optim.AdamW(
         student.parameters(), lr=config.lr, weight_decay=config.weight_decay
     )
-    loader: DataLoader[Batch] = DataLoader(
+    loader = DataLoader(
         AugmentedFrames(train_frames),
         batch_size=config.batch,
         sampler=balanced_sampler(train_frames, generator),
@@ -110,8 +106,10 @@ def train(
     steps, warmup = config.epochs * len(loader), len(loader)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer,
-        lambda step: min(1.0, (step + 1) / warmup)
-        * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, step / steps)))),
+        lambda step: (
+            min(1.0, (step + 1) / warmup)
+            * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, step / steps))))
+        ),
     )
     first, best = 0, None
     last = folder / "last.pt"
@@ -140,25 +138,20 @@ def train(
             loss = mask_loss(out.mask.float(), target, labelled)
             loss = loss + 0.5 * plane_loss(out.plane.float(), plane)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(student.parameters(), 5.0)
             optimizer.step()
             schedule.step()
             average.update_parameters(student)
             total += float(loss.detach())
-        scores = score(average.module, validation_frames)
+        scores = score(average.module, validation_frames, side)
         if best is None or scores.merit >= best.merit:
             best = scores
             _save(folder / "best.pt", {"student": average.module.state_dict()})
-        line = {
-            "epoch": epoch,
-            "side": side,
-            "loss": total / len(loader),
-            "seconds": time.perf_counter() - began,
-            **asdict(scores),
-        }
+        seconds, loss_mean = time.perf_counter() - began, total / len(loader)
+        line = {"epoch": epoch, "side": side, "loss": loss_mean, "seconds": seconds}
         with (folder / "log.jsonl").open("a") as log:
-            log.write(json.dumps(line) + "\n")
+            log.write(json.dumps({**line, **asdict(scores)}) + "\n")
         state = {
             "student": student.state_dict(),
             "average": average.state_dict(),
@@ -173,6 +166,12 @@ def train(
     if best is None:
         raise ValueError("training needs at least one epoch")
     return best
+
+
+def _average(student: Student, decay: float) -> AveragedModel:
+    """Returns an exponential moving average of weights and batch norm statistics."""
+    average_fn = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    return AveragedModel(student, multi_avg_fn=average_fn, use_buffers=True)
 
 
 def _save(path: Path, state: dict[str, object]) -> None:

@@ -106,9 +106,7 @@ def find_shape(logits: NDArray[np.float32], letterbox: Letterbox) -> Shape:
     inner_logits = np.clip(inner[inside > 0], -_LOGIT_CLIP, _LOGIT_CLIP)
     score = float(np.mean(1.0 / (1.0 + np.exp(-inner_logits))))
     points = crossings(inner, inside)
-    at_border = int(
-        inside[0].sum() + inside[-1].sum() + inside[:, 0].sum() + inside[:, -1].sum()
-    )
+    at_border = int(inside[0].sum() + inside[-1].sum() + inside[:, 0].sum() + inside[:, -1].sum())
     border_fraction = at_border / max(1, at_border + len(points))
     source = letterbox.to_source(points + np.asarray([left, top]))
     ellipse = fit_ellipse(source)

@@ -75,13 +75,15 @@ class Letterbox:
         """Maps model points (N, 2) to source points (N, 2)."""
         scale = np.asarray(self.scale_xy)
         corner = np.asarray([self.roi.x, self.roi.y])
-        return (points_uv - np.asarray(self.offset_uv) + 0.5) * scale - 0.5 + corner
+        source: NDArray[np.float64] = (points_uv - np.asarray(self.offset_uv) + 0.5) * scale
+        return np.asarray(source - 0.5 + corner)
 
     def to_model(self, points_xy: NDArray[np.float64]) -> NDArray[np.float64]:
         """Maps source points (N, 2) to model points (N, 2); the inverse of `to_source`."""
         scale = np.asarray(self.scale_xy)
         corner = np.asarray([self.roi.x, self.roi.y])
-        return (points_xy - corner + 0.5) / scale - 0.5 + np.asarray(self.offset_uv)
+        model: NDArray[np.float64] = (points_xy - corner + 0.5) / scale
+        return np.asarray(model - 0.5 + np.asarray(self.offset_uv))
 
     def map_to_source(
         self, values: NDArray[np.float32], size_hw: tuple[int, int]

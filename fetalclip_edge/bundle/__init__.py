@@ -1,0 +1,1 @@
+"""The bundle: a model with everything a cart must know about it."""

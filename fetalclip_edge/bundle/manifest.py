@@ -17,7 +17,9 @@ MANIFEST_NAME = "manifest.json"
 
 def _inside_bundle(path: str) -> str:
     parts = path.split("/")
-    if not re.fullmatch(r"[A-Za-z0-9._/-]+", path) or any(part in ("", ".", "..") for part in parts):
+    if not re.fullmatch(r"[A-Za-z0-9._/-]+", path) or any(
+        part in ("", ".", "..") for part in parts
+    ):
         raise ValueError(f"path {path!r} must be relative, with plain names, inside the bundle")
     return path
 
@@ -29,7 +31,8 @@ Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # NaN compares false with every limit, so it would slip through a gate or a tolerance
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Backend(str, Enum):
@@ -222,6 +225,11 @@ class Manifest(_Part):
             ("(backend, precision) of files", [(f.backend, f.precision) for f in self.files]),
             ("head names", [head.name for head in self.heads]),
             ("paths of files", [f.path for f in self.files]),
+            ("golden frames", [frame.path for frame in self.golden.frames]),
+            (
+                "(backend, precision) of tolerances",
+                [(t.backend, t.precision) for t in self.golden.tolerances],
+            ),
         ):
             if len(set(keys)) != len(keys):
                 raise ValueError(f"{what} must be unique, got {keys}")
@@ -234,6 +242,15 @@ class Manifest(_Part):
         for head in self.heads:
             if unknown := set(head.valid_planes) - planes:
                 raise ValueError(f"head {head.name!r} names unknown planes {sorted(unknown)}")
+        for frame in self.golden.frames:
+            for what, got, wanted in (
+                ("embedding", len(frame.embedding), self.embedding_space.dim),
+                ("plane_scores", len(frame.plane_scores), len(planes)),
+            ):
+                if got != wanted:
+                    raise ValueError(f"{frame.path}: {what} has {got} numbers, expected {wanted}")
+        if MANIFEST_NAME in self.digests():
+            raise ValueError(f"{MANIFEST_NAME} cannot be one of the bundle's own files")
         return self
 
     def file(self, backend: Backend, precision: Precision) -> FileEntry | None:
@@ -241,3 +258,30 @@ class Manifest(_Part):
         return next(
             (f for f in self.files if (f.backend, f.precision) == (backend, precision)), None
         )
+
+    def tolerance(self, backend: Backend, precision: Precision) -> Tolerance | None:
+        """Returns the tolerance for this backend and precision, or None."""
+        return next(
+            (
+                t
+                for t in self.golden.tolerances
+                if (t.backend, t.precision) == (backend, precision)
+            ),
+            None,
+        )
+
+    def digests(self) -> dict[str, str]:
+        """Returns path in the bundle -> sha256 of every file that belongs to it.
+
+        Raises:
+            ValueError: one path is named twice with different digests.
+        """
+        named: dict[str, str] = {}
+        for path, digest in (
+            *((f.path, f.sha256) for f in self.files),
+            *((g.path, g.sha256) for g in self.golden.frames),
+            *((g.mask_path, g.mask_sha256) for g in self.golden.frames),
+        ):
+            if named.setdefault(path, digest) != digest:
+                raise ValueError(f"{path!r} is named twice with different sha256")
+        return named

@@ -1,0 +1,1 @@
+"""Runners: what runs the network, behind one seam."""

@@ -1,0 +1,1 @@
+"""Sinks: places results go to, behind one small interface."""

@@ -1,0 +1,1 @@
+"""Sources: places frames come from, behind one small interface."""

@@ -95,4 +95,6 @@ class Source(ABC):
 class SourceFactory(Protocol):
     """Makes a source anew, for reopening."""
 
-    def __call__(self) -> Source: ...
+    def __call__(self) -> Source:
+        """Returns a source that is not open yet."""
+        ...  # pragma: no cover

@@ -1,0 +1,57 @@
+"""Losses against hand-computed values, and what an unlabelled frame adds: nothing."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from distill.data.sample import Sample, Split, check_no_leak
+from distill.losses import dice_loss, mask_loss, plane_loss
+from distill.score import macro_f1
+from fetalclip_edge.errors import CheckFailedError
+
+
+def test_dice_by_hand() -> None:
+    logits = torch.zeros(1, 1, 1, 2)  # probabilities 0.5 and 0.5
+    target = torch.tensor([[[[1.0, 0.0]]]])
+    # overlap 0.5, sums 1 + 1, smoothing 1: 1 - (2 * 0.5 + 1) / (2 + 1)
+    assert float(dice_loss(logits, target)) == pytest.approx(1 - 2 / 3)
+
+
+def test_mask_loss_by_hand() -> None:
+    logits, target = torch.zeros(1, 1, 1, 2), torch.tensor([[[[1.0, 0.0]]]])
+    loss = float(mask_loss(logits, target, torch.tensor([True])))
+    assert loss == pytest.approx(1 - 2 / 3 + math.log(2))
+
+
+def test_an_unlabelled_mask_is_not_background() -> None:
+    logits = torch.randn(2, 1, 8, 8, requires_grad=True)
+    loss = mask_loss(logits, torch.zeros(2, 1, 8, 8), torch.tensor([True, False]))
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+    assert float(logits.grad[0].abs().sum()) > 0
+    assert float(logits.grad[1].abs().sum()) == 0
+
+
+def test_an_unlabelled_plane_adds_nothing() -> None:
+    logits = torch.tensor([[2.0, 0.0], [9.0, -9.0]])
+    loss = float(plane_loss(logits, torch.tensor([0, -1]), smoothing=0.0))
+    assert loss == pytest.approx(math.log(1 + math.exp(-2)))
+    assert float(plane_loss(logits, torch.tensor([-1, -1]))) == 0.0
+
+
+def test_macro_f1_by_hand() -> None:
+    # class 0: TP 1, FN 1, FP 0 -> 2/3; class 1: TP 1, FN 0, FP 1 -> 2/3
+    assert macro_f1([0, 0, 1], [0, 1, 1], (0, 1)) == pytest.approx(2 / 3)
+
+
+def test_a_leaking_split_is_refused() -> None:
+    both = [
+        Sample(Path(name), "HC18", "block 1", split)
+        for name, split in (("a.png", Split.TRAIN), ("b.png", Split.TEST))
+    ]
+    with pytest.raises(CheckFailedError, match="block 1 in train and test"):
+        check_no_leak(both)
