@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fetalclip_edge.errors import ImageError
 from fetalclip_edge.geometry import Roi, SpacingRC, checked_spacing
+from fetalclip_edge.region import Sector
 
 Pixels = NDArray[np.uint8]
 """uint8 in [0, 255]: (H, W) gray or (H, W, 3) BGR."""
@@ -71,6 +72,8 @@ class Frame:
             derived from an older epoch (smoothing, overlay, measurement) may be used with them.
         roi: the region the model sees; None is the whole image.
         scale: pixel spacing, or None when it is not known; then nothing is given in mm.
+        sector: the ultrasound inside `roi`; the model sees everything else in the box as black,
+            `pixels` keeps it for the screen. None: all of `roi` is shown to the model.
     """
 
     pixels: Pixels
@@ -79,11 +82,14 @@ class Frame:
     geometry_epoch: int = 0
     roi: Roi | None = None
     scale: Scale | None = None
+    sector: Sector | None = None
 
     def __post_init__(self) -> None:
         check_pixels(self.pixels)
         if self.roi is not None:
             self.roi.check_inside(self.size_hw)
+        if self.sector is not None:
+            self.sector.roi.check_inside(self.size_hw)
 
     @property
     def size_hw(self) -> tuple[int, int]:

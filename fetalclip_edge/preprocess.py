@@ -107,9 +107,8 @@ class Preprocessor:
     def __call__(self, frame: Frame) -> Letterbox:
         """Writes the frame's region into `tensor` and returns the map it used."""
         gray = to_gray(frame.pixels)
-        sector = getattr(frame, "sector", None)
-        if sector is not None:
-            gray = sector.apply(gray)
+        if frame.sector is not None:
+            gray = frame.sector.apply(gray)
         size_px = self.tensor.shape[-1]
         letterbox = Letterbox(frame.roi or Roi.full(frame.size_hw), size_px)
         letterbox.forward(gray, self.tensor[0, 0])

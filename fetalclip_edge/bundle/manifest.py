@@ -262,11 +262,7 @@ class Manifest(_Part):
     def tolerance(self, backend: Backend, precision: Precision) -> Tolerance | None:
         """Returns the tolerance for this backend and precision, or None."""
         return next(
-            (
-                t
-                for t in self.golden.tolerances
-                if (t.backend, t.precision) == (backend, precision)
-            ),
+            (t for t in self.golden.tolerances if (t.backend, t.precision) == (backend, precision)),
             None,
         )
 

@@ -1,0 +1,239 @@
+"""A trained student to a bundle: model file, gate, golden frames, lineage and held-out figures."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from distill.data.cache import CachedFrames
+from distill.data.planes import PLANES
+from distill.data.sample import Sample, Split
+from distill.evaluate import evaluate, f1_figure, mean_figure
+from distill.model import Student, StudentSpec
+from distill.train import TrainConfig
+from export.gate import choose_gate
+from export.golden import golden_references
+from export.onnx_file import OPSET, check_parity, to_onnx
+from fetalclip_edge.bundle.load import Bundle
+from fetalclip_edge.bundle.manifest import (
+    Backend,
+    ClassificationHead,
+    DataSource,
+    EmbeddingSpace,
+    Gate,
+    Golden,
+    GoldenReference,
+    InputSpec,
+    Manifest,
+    MeasurementSpec,
+    Metric,
+    Precision,
+    Provenance,
+    SegmentationHead,
+    StructureSpec,
+    Tolerance,
+)
+from fetalclip_edge.bundle.write import file_entry, write_bundle
+from fetalclip_edge.runners.onnxruntime import OnnxRuntimeRunner
+from fetalclip_edge.session import Session
+
+MODEL_PATH = "model.fp32.onnx"
+COMMAND = "python -m export.supervised"
+INTENDED_USE = (
+    "Research on fetal head biometry and standard-plane classification in ultrasound frames of "
+    "the second and third trimester. Not a medical device; no output may guide care."
+)
+PARITY_FRAMES = 24
+_CREDITS = {
+    "HC18": "T. L. A. van den Heuvel et al., PLoS ONE 13(8): e0200412, 2018; "
+    "DOI 10.5281/zenodo.1327317",
+    "FETAL_PLANES_DB": "X. P. Burgos-Artizzu et al., Sci Rep 10, 10200, 2020; "
+    "DOI 10.5281/zenodo.3904280",
+}
+_SPLITS = {
+    "HC18": "blocks of 20 file numbers: of six blocks four train, one validates, one tests",
+    "FETAL_PLANES_DB": "official split by patient; every seventh training patient validates",
+}
+OPEN_GATE = Gate(
+    min_structure_score=0.0, min_plane_confidence=0.0, max_fit_residual=1.0, max_border_fraction=1.0
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PackRequest:
+    """What a bundle is made from.
+
+    Attributes:
+        checkpoint: `best.pt` of a training run.
+        spec: the student it holds.
+        config: the recipe it was trained with.
+        samples: every labelled frame, with its split.
+        folder: where the bundle goes.
+        version: version of the bundle.
+    """
+
+    checkpoint: Path
+    spec: StudentSpec
+    config: TrainConfig
+    samples: Sequence[Sample]
+    folder: Path
+    version: str
+
+
+def pack(request: PackRequest) -> Bundle:
+    """Exports, checks, measures and writes; a failed check writes nothing.
+
+    The gate is chosen on validation frames; the figures are those of the test frames.
+
+    Raises:
+        CheckFailedError: the graph or its parity is not right.
+    """
+    state = torch.load(request.checkpoint, weights_only=True)
+    reference, exported = Student(request.spec), Student(request.spec)
+    for student in (reference, exported):
+        student.load_state_dict(state["student"])
+    model = to_onnx(exported, request.config.size_px)
+    by_split = {s: [x for x in request.samples if x.split is s] for s in Split}
+    some = by_split[Split.VALIDATION][:: max(1, len(by_split[Split.VALIDATION]) // PARITY_FRAMES)]
+    check_parity(model, reference, CachedFrames(some, request.config.size_px).frames.numpy())
+
+    manifest = _manifest(request, model, by_split[Split.TRAIN])
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        (folder / MODEL_PATH).write_bytes(model)
+        with OnnxRuntimeRunner(folder / MODEL_PATH, precision="fp32") as runner:
+            open_session = Session(Bundle(folder, manifest, "0" * 64), runner, gate=False)
+            gate = choose_gate(evaluate(open_session, by_split[Split.VALIDATION]))
+            manifest = manifest.model_copy(update={"gate": gate})
+            gated = Session(Bundle(folder, manifest, "0" * 64), runner)
+            references, files = golden_references(open_session)
+            metrics = _metrics(open_session, gated, by_split[Split.TEST])
+    golden = manifest.golden.model_copy(update={"frames": references})
+    manifest = manifest.model_copy(update={"golden": golden, "metrics": metrics})
+    manifest = Manifest.model_validate(manifest.model_dump())
+    return write_bundle(request.folder, manifest, {MODEL_PATH: model, **files})
+
+
+def _manifest(request: PackRequest, model: bytes, trained_on: list[Sample]) -> Manifest:
+    """Returns the manifest before the gate, the golden frames and the figures are known."""
+    recipe = json.dumps([asdict(request.spec), asdict(request.config)], sort_keys=True)
+    data = tuple(
+        DataSource(
+            name=name,
+            licence="CC BY 4.0",
+            credit=_CREDITS[name],
+            frames=sum(s.data_set == name for s in trained_on),
+            split=_SPLITS[name],
+            trained_on=tuple(s.image.name for s in trained_on if s.data_set == name),
+        )
+        for name in sorted({s.data_set for s in trained_on})
+    )
+    measurements = tuple(
+        MeasurementSpec(kind=kind, convention="outer-outer") for kind in ("HC", "BPD", "OFD")
+    )
+    return Manifest(
+        schema_version=1,
+        name="fetal-head-and-planes",
+        version=request.version,
+        intended_use=INTENDED_USE,
+        weights_licence="Apache-2.0",
+        input=InputSpec(size_px=request.config.size_px),
+        heads=(
+            ClassificationHead(name="plane", output="plane", classes=PLANES),
+            SegmentationHead(
+                name="biometry",
+                output="mask",
+                structures=(StructureSpec(name="head", measurements=measurements),),
+                valid_planes=("brain",),
+            ),
+        ),
+        embedding_space=EmbeddingSpace(
+            name=f"supervised-{request.spec.preset}-{request.version}",
+            dim=request.spec.embedding_dim,
+        ),
+        files=(file_entry(MODEL_PATH, Backend.ONNXRUNTIME, Precision.FP32, OPSET, model),),
+        provenance=Provenance(
+            teacher=None,
+            teacher_licence=None,
+            student=request.spec.preset,
+            parameters=sum(p.numel() for p in Student(request.spec).parameters()),
+            data=data,
+            recipe_sha256=hashlib.sha256(recipe.encode()).hexdigest(),
+        ),
+        gate=OPEN_GATE,
+        golden=Golden(
+            reference_backend=Backend.ONNXRUNTIME,
+            reference_precision=Precision.FP32,
+            frames=(_placeholder(request.spec.embedding_dim),),
+            tolerances=(
+                Tolerance(
+                    backend=Backend.ONNXRUNTIME,
+                    precision=Precision.FP32,
+                    embedding_cosine_min=0.9999,
+                    probability_abs_max=1e-3,
+                    mask_dsc_min=0.999,
+                    hc_mm_abs_max=0.05,
+                ),
+            ),
+        ),
+    )
+
+
+def _placeholder(dim: int) -> GoldenReference:
+    """Returns a reference that `pack` replaces once the model has run."""
+    return GoldenReference(
+        path="golden/none.png",
+        sha256="0" * 64,
+        spacing_mm=1.0,
+        true_hc_mm=None,
+        plane_scores=(0.0,) * len(PLANES),
+        embedding=(0.0,) * dim,
+        mask_area_px=0.0,
+        mask_path="golden/none_mask.png",
+        mask_sha256="0" * 64,
+        hc_mm=None,
+    )
+
+
+def _metrics(open_session: Session, gated: Session, test: list[Sample]) -> tuple[Metric, ...]:
+    outcomes, shown = evaluate(open_session, test), evaluate(gated, test)
+    heads = [o for o in outcomes if o.sample.hc_mm is not None]
+    off = [abs(o.hc_mm - o.sample.hc_mm) for o in heads if o.hc_mm is not None and o.sample.hc_mm]
+    others = [o for o in shown if o.sample.plane in (1, 2, 3)]
+    withheld = [float(o.hc_mm is None) for o in shown if o.sample.hc_mm is not None]
+    rows = (
+        ("head DSC", "1", "HC18", mean_figure([o.dsc or 0.0 for o in heads])),
+        ("HC mean absolute error, gate off", "mm", "HC18", mean_figure(off)),
+        ("HC withheld by the gate", "1", "HC18", mean_figure(withheld)),
+        (
+            "HC shown on abdomen, femur and thorax",
+            "1",
+            "FETAL_PLANES_DB",
+            mean_figure([float(o.hc_mm is not None) for o in others]),
+        ),
+        (
+            "plane macro F1 over brain, abdomen, femur, thorax",
+            "1",
+            "FETAL_PLANES_DB",
+            f1_figure([o for o in outcomes if o.sample.data_set == "FETAL_PLANES_DB"]),
+        ),
+    )
+    return tuple(
+        Metric(
+            name=name,
+            value=round(figure.value, 4),
+            unit=unit,
+            data=data,
+            split="test: no training step saw these frames",
+            n=figure.n,
+            interval_95=(round(figure.low, 4), round(figure.high, 4)),
+            command=COMMAND,
+        )
+        for name, unit, data, figure in rows
+    )
