@@ -1,0 +1,51 @@
+"""The command line: one app, errors as one line, exit codes by kind of error."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from fetalclip_edge import __version__
+from fetalclip_edge.cli.predict import predict
+from fetalclip_edge.errors import EdgeError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="fetalclip-edge",
+    help="Fetal ultrasound models on the cart, from frame to millimetres. Research use only.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(predict)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Print the version."
+    ),
+    debug: bool = typer.Option(False, "--debug", help="Show a traceback with an error."),
+) -> None:
+    """Fetal ultrasound models on the cart, from frame to millimetres. Research use only."""
+
+
+def main() -> None:
+    """Runs the command line and exits; an error is one line unless ``--debug`` is given."""
+    try:
+        app()
+    except EdgeError as error:
+        if "--debug" in sys.argv:
+            raise
+        typer.echo(f"fetalclip-edge: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
