@@ -75,13 +75,14 @@ def _overview(bundle: Bundle, console: Console) -> None:
     manifest = bundle.manifest
     side = manifest.input.size_px
     space = manifest.embedding_space
+    # outside the table, whose cells fold: a digest is there to be copied
+    console.print(Text(f"digest {bundle.digest}"), soft_wrap=True)
     _rows(
         console,
         "Bundle",
         [
             ("name", manifest.name),
             ("version", manifest.version),
-            ("digest", bundle.digest),
             ("folder", bundle.folder),
             ("intended use", manifest.intended_use),
             ("weights licence", manifest.weights_licence),

@@ -7,7 +7,9 @@ import sys
 import typer
 
 from fetalclip_edge import __version__
+from fetalclip_edge.cli.inspect import inspect
 from fetalclip_edge.cli.predict import predict
+from fetalclip_edge.cli.stream import stream
 from fetalclip_edge.errors import EdgeError
 
 INTERRUPTED = 130
@@ -19,7 +21,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command()(stream)
 app.command()(predict)
+app.command()(inspect)
 
 
 def _show_version(wanted: bool) -> None:

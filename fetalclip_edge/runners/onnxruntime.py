@@ -133,7 +133,7 @@ class OnnxRuntimeRunner(Runner):
             raise self._refused(error) from None
 
     def _refused(self, error: Exception) -> BundleError | ProviderError:
-        reason = " ".join(str(error).split())[:300]
+        reason = " ".join(str(error).split())[:300].rstrip(".")
         names_model = type(error).__name__ in ("InvalidProtobuf", "InvalidGraph")
         if names_model or self._provider == CPU:
             return BundleError(

@@ -41,7 +41,8 @@ FRAME_PATH = "golden/head.png"
 MASK_PATH = "golden/head-mask.png"
 FAKE_MODEL = b"no model, but as good as one where nothing runs it\n" * 20
 ORT_FP32 = RunnerInfo("onnxruntime", "CPUExecutionProvider", "fp32", "0")
-EMBEDDING = np.arange(1, DIM + 1, dtype=np.float32) / np.linalg.norm(np.arange(1, DIM + 1))
+_RAMP = np.arange(1, DIM + 1, dtype=np.float32)
+EMBEDDING = _RAMP / np.linalg.norm(_RAMP)
 PLANE_LOGITS = np.array([[6, 0, 0, 0, 0, 0]], np.float32)
 
 

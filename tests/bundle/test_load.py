@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -238,12 +239,8 @@ def test_pin_that_is_no_digest(bundle: Bundle, pinned: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "manifest.json", MODEL_PATH])
-def test_no_permission(bundle: Bundle, name: str) -> None:
+def test_no_permission(name: str) -> None:
     """In a process of its own: root may read everything, so it becomes nobody first."""
-    for path in (bundle.folder, *list(bundle.folder.parents)[:3]):
-        if path.owner() == bundle.folder.owner():
-            path.chmod(0o755)
-    (bundle.folder / name).chmod(0o000)
     code = (
         "import os, sys; from pathlib import Path\n"
         "from fetalclip_edge.bundle.load import load_bundle, BundleError\n"
@@ -251,12 +248,17 @@ def test_no_permission(bundle: Bundle, name: str) -> None:
         "try: load_bundle(Path(sys.argv[1]))\n"
         "except BundleError as error: print(error)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(bundle.folder)],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=Path(load.__file__).parents[2],
-    )
-    (bundle.folder / name).chmod(0o755)
-    assert "got Permission denied. Check that it exists" in done.stdout, done.stdout + done.stderr
+    # not tmp_path, whose parents are closed to nobody
+    with tempfile.TemporaryDirectory() as temporary:
+        Path(temporary).chmod(0o755)
+        folder = tiny_bundle(Path(temporary) / "tiny").folder
+        (folder / name).chmod(0o000)
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(folder)],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=Path(load.__file__).parents[2],
+        )
+        (folder / name).chmod(0o755)
+    assert "got Permission denied. Check that it exists" in done.stdout, done.stderr

@@ -1,0 +1,72 @@
+"""`fetalclip-edge stream`: a source through the model, frame by frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def stream(
+    device: Annotated[str, typer.Option(help="demo, a video file, or a folder of images.")],
+    model: Annotated[Path | None, typer.Option(help="Bundle folder.")] = None,
+    expect_digest: Annotated[str | None, typer.Option(help="sha256 of the manifest.")] = None,
+    spacing_mm: Annotated[
+        float | None, typer.Option(help="mm per pixel, for the size and sector seen at the start.")
+    ] = None,
+    roi: Annotated[str, typer.Option(help="auto, none, or x,y,w,h in pixels.")] = "auto",
+    output_jsonl: Annotated[Path | None, typer.Option(help="One JSON line a frame.")] = None,
+    output_video: Annotated[Path | None, typer.Option(help="Annotated .mkv or .mp4.")] = None,
+    summary: Annotated[Path | None, typer.Option(help="Summary JSON.")] = None,
+    deadline_ms: Annotated[
+        float | None, typer.Option(min=0.1, help="Count later results as missed.")
+    ] = None,
+    self_test: Annotated[bool, typer.Option(help="Check the golden frames first.")] = True,
+) -> None:
+    """Classify and measure a stream."""
+    from contextlib import ExitStack
+
+    from fetalclip_edge.cli.console import progress_console
+    from fetalclip_edge.feed import file_ticks
+    from fetalclip_edge.latency import LatencyRecorder
+    from fetalclip_edge.model import Model
+    from fetalclip_edge.roi_option import parse_roi
+    from fetalclip_edge.selftest import check_self_test, run_self_test
+    from fetalclip_edge.sinks.base import Sink
+    from fetalclip_edge.sinks.jsonl import JsonlSink
+    from fetalclip_edge.sinks.summary import write_summary
+    from fetalclip_edge.sinks.video import VideoSink
+    from fetalclip_edge.sources.opening import open_source
+    from fetalclip_edge.streaming import StreamRun
+    from fetalclip_edge.tracker import GeometryTracker
+
+    console = progress_console()
+    spacing = None if spacing_mm is None else (spacing_mm, spacing_mm)
+    tracker = GeometryTracker(parse_roi(roi), spacing)
+    source = open_source(device)
+    with ExitStack() as stack:
+        loaded = stack.enter_context(Model(model, expect_digest=expect_digest))
+        manifest = loaded.bundle.manifest
+        if self_test:
+            check_self_test(run_self_test(loaded.bundle, loaded.session(gate=False)))
+            console.print(f"self-test passed on {len(manifest.golden.frames)} golden frames")
+        sinks: list[Sink] = []
+        if output_jsonl is not None:
+            sinks.append(stack.enter_context(JsonlSink(output_jsonl)))
+        if output_video is not None:
+            sinks.append(stack.enter_context(VideoSink(output_video, rate_hz=25.0)))
+        run = StreamRun(loaded.session(), tracker, sinks, LatencyRecorder(deadline_ms))
+        try:
+            run.run(file_ticks(source))
+        finally:
+            name = f"{manifest.name} {manifest.version}"
+            result = run.summary(device, name, loaded.bundle.digest)
+            if summary is not None:
+                write_summary(summary, result)
+            total = result.latency_ms.get("total")
+            if total is not None:
+                console.print(
+                    f"{result.frames} frames, {result.fps:.1f} frames/s, "
+                    f"p50 {total.p50:.2f} ms, p99 {total.p99:.2f} ms"
+                )

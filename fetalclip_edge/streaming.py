@@ -1,0 +1,104 @@
+"""The loop: ticks in, results to every sink, a summary at the end."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from fetalclip_edge.latency import LatencyRecorder
+from fetalclip_edge.result import StageLatency
+from fetalclip_edge.session import Session
+from fetalclip_edge.signal import Tick
+from fetalclip_edge.sinks.base import Report, Sink
+from fetalclip_edge.sinks.summary import StageRecord, Summary, versions
+from fetalclip_edge.tracker import GeometryTracker
+
+
+class StreamRun:
+    """One run over one stream.
+
+    Args:
+        session: the stream's own session.
+        tracker: gives frames their region, scale and epoch.
+        sinks: where reports go; opened and closed by the caller.
+        latency: takes the stages of every frame.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        tracker: GeometryTracker,
+        sinks: Sequence[Sink],
+        latency: LatencyRecorder,
+    ) -> None:
+        self._session = session
+        self._tracker = tracker
+        self._sinks = tuple(sinks)
+        self._latency = latency
+        self._states: Counter[str] = Counter()
+        self._frames = 0
+        self._began = self._ended = time.perf_counter()
+
+    def run(self, ticks: Iterable[Tick]) -> None:
+        """Runs until the ticks end; nothing is inferred where no frame arrived."""
+        self._began = time.perf_counter()
+        try:
+            for tick in ticks:
+                self._turn(tick)
+        finally:
+            self._ended = time.perf_counter()
+
+    def _turn(self, tick: Tick) -> None:
+        self._states[tick.state.value] += 1
+        if tick.raw is None:
+            self._tell(Report(state=tick.state, age_ms=tick.age_ms, message=tick.message))
+            return
+        began = time.perf_counter()
+        frame = self._tracker.frame(tick)
+        stages = [StageLatency("region", (time.perf_counter() - began) * 1e3)]
+        result = self._session.process(frame)
+        stages += result.latency
+        self._latency.add(stages)
+        self._frames += 1
+        self._tell(
+            Report(
+                state=tick.state,
+                frame=frame,
+                result=result,
+                age_ms=tick.age_ms,
+                latency=tuple(stages),
+                rate_hz=self._frames / (time.perf_counter() - self._began),
+                p99_ms=self._latency.p99_ms,
+                deadline_misses=self._latency.deadline_misses,
+                path=tick.raw.path,
+            )
+        )
+
+    def _tell(self, report: Report) -> None:
+        for sink in self._sinks:
+            sink.write(report)
+
+    def summary(self, source: str, bundle: str, bundle_digest: str) -> Summary:
+        """Returns the summary of the run so far.
+
+        Args:
+            source: name of the source, without credentials.
+            bundle: name and version of the bundle.
+            bundle_digest: its digest.
+        """
+        seconds = self._ended - self._began
+        return Summary(
+            source=source,
+            bundle=bundle,
+            bundle_digest=bundle_digest,
+            frames=self._frames,
+            fps=self._frames / seconds if seconds > 0 else 0.0,
+            latency_ms={
+                s.stage: StageRecord(p50=s.p50_ms, p95=s.p95_ms, p99=s.p99_ms, max=s.max_ms)
+                for s in self._latency.summary()
+            },
+            deadline_misses=self._latency.deadline_misses,
+            states=dict(self._states),
+            versions=versions(),
+        )
