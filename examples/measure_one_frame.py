@@ -1,14 +1,11 @@
-"""Measure a head whose outline is known: logits of an ellipse in, millimetres out."""
+"""A frame in, a typed result out: the beginning of a cart's own program."""
 
-import numpy as np
+from fetalclip_edge.frame import Frame, Scale, ScaleOrigin
+from fetalclip_edge.model import Model
+from fetalclip_edge.phantom import Phantom
 
-from fetalclip_edge.biometry import find_shape, measure
-from fetalclip_edge.geometry import Roi
-from fetalclip_edge.preprocess import Letterbox
-
-letterbox = Letterbox(Roi(0, 0, 800, 540), size_px=256)
-v, u = np.mgrid[0:256, 0:256]
-logits = (1.0 - np.hypot((u - 128) / 64, (v - 128) / 48)).astype(np.float32)
-shape = find_shape(logits, letterbox)
-if shape.ellipse is not None:
-    print(f"HC {measure('HC', shape.ellipse, (0.15, 0.15)):.1f} mm")
+drawn = Phantom(seed=7).draw(t_s=0.0)
+scale = Scale((drawn.spacing_mm, drawn.spacing_mm), ScaleOrigin.SOURCE)
+with Model() as model:
+    result = model.session().process(Frame(drawn.pixels, scale=scale))
+print(result.plane, *result.measurements, sep="\n")
