@@ -1,4 +1,7 @@
-"""Video files, every frame in order."""
+"""Video files, every frame in order.
+
+OpenCV rescales a file whose size changes midway to the size it began with, and says nothing.
+"""
 
 from __future__ import annotations
 
