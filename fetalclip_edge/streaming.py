@@ -38,6 +38,7 @@ class StreamRun:
         self._latency = latency
         self._states: Counter[str] = Counter()
         self._frames = 0
+        self._source = ""
         self._began = self._ended = time.perf_counter()
 
     def run(self, ticks: Iterable[Tick]) -> None:
@@ -51,6 +52,7 @@ class StreamRun:
 
     def _turn(self, tick: Tick) -> None:
         self._states[tick.state.value] += 1
+        self._source = tick.info.name
         if tick.raw is None:
             self._tell(Report(state=tick.state, age_ms=tick.age_ms, message=tick.message))
             return
@@ -79,17 +81,16 @@ class StreamRun:
         for sink in self._sinks:
             sink.write(report)
 
-    def summary(self, source: str, bundle: str, bundle_digest: str) -> Summary:
+    def summary(self, bundle: str, bundle_digest: str) -> Summary:
         """Returns the summary of the run so far.
 
         Args:
-            source: name of the source, without credentials.
             bundle: name and version of the bundle.
             bundle_digest: its digest.
         """
         seconds = self._ended - self._began
         return Summary(
-            source=source,
+            source=self._source,
             bundle=bundle,
             bundle_digest=bundle_digest,
             frames=self._frames,

@@ -9,7 +9,9 @@ import typer
 
 
 def stream(
-    device: Annotated[str, typer.Option(help="demo, a video file, or a folder of images.")],
+    device: Annotated[
+        str, typer.Option(help="Camera, http(s) or rtsp address, video file, images, or demo.")
+    ],
     model: Annotated[Path | None, typer.Option(help="Bundle folder.")] = None,
     expect_digest: Annotated[str | None, typer.Option(help="sha256 of the manifest.")] = None,
     spacing_mm: Annotated[
@@ -28,8 +30,9 @@ def stream(
     from contextlib import ExitStack
 
     from fetalclip_edge.cli.console import progress_console
-    from fetalclip_edge.feed import file_ticks
+    from fetalclip_edge.feed import Feed, FileFeed
     from fetalclip_edge.latency import LatencyRecorder
+    from fetalclip_edge.live_feed import LiveFeed
     from fetalclip_edge.model import Model
     from fetalclip_edge.roi_option import parse_roi
     from fetalclip_edge.selftest import check_self_test, run_self_test
@@ -37,14 +40,15 @@ def stream(
     from fetalclip_edge.sinks.jsonl import JsonlSink
     from fetalclip_edge.sinks.summary import write_summary
     from fetalclip_edge.sinks.video import VideoSink
-    from fetalclip_edge.sources.opening import open_source
+    from fetalclip_edge.sources.opening import is_live, open_source_factory
     from fetalclip_edge.streaming import StreamRun
     from fetalclip_edge.tracker import GeometryTracker
 
     console = progress_console()
     spacing = None if spacing_mm is None else (spacing_mm, spacing_mm)
     tracker = GeometryTracker(parse_roi(roi), spacing)
-    source = open_source(device)
+    factory = open_source_factory(device)
+    feed: Feed = LiveFeed(factory) if is_live(device) else FileFeed(factory)
     with ExitStack() as stack:
         loaded = stack.enter_context(Model(model, expect_digest=expect_digest))
         manifest = loaded.bundle.manifest
@@ -57,11 +61,12 @@ def stream(
         if output_video is not None:
             sinks.append(stack.enter_context(VideoSink(output_video, rate_hz=25.0)))
         run = StreamRun(loaded.session(), tracker, sinks, LatencyRecorder(deadline_ms))
+        stack.enter_context(feed)
         try:
-            run.run(file_ticks(source))
+            run.run(feed.ticks())
         finally:
             name = f"{manifest.name} {manifest.version}"
-            result = run.summary(device, name, loaded.bundle.digest)
+            result = run.summary(name, loaded.bundle.digest)
             if summary is not None:
                 write_summary(summary, result)
             total = result.latency_ms.get("total")
