@@ -146,14 +146,3 @@ class FileFeed(Feed):
             if allowed <= 0:
                 return False
             time.sleep(min(left, allowed, SLICE_S))
-
-
-def file_ticks(source: Source) -> Iterator[Tick]:
-    """Opens a source that waits for its reader, yields a tick for each frame, and closes it.
-
-    Raises:
-        SourceError: it cannot be opened.
-        ImageError: an image of an image source cannot be used.
-    """
-    with FileFeed(lambda: source) as feed:
-        yield from feed.ticks()

@@ -12,10 +12,8 @@ from fetalclip_edge.frame import Frame, Scale, ScaleOrigin
 from fetalclip_edge.result import Result
 from fetalclip_edge.session import Session
 from fetalclip_edge.sources.images import read_image
+from fetalclip_edge.sources.opening import IMAGE_EXTENSIONS, OUTLINE_SUFFIX
 from fetalclip_edge.spacing_table import SpacingRow
-
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-OUTLINE_SUFFIX = "_Annotation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +88,9 @@ def list_images(paths: Iterable[Path]) -> ImageList:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = (p for p in path.iterdir() if p.suffix.lower() in EXTENSIONS and p.is_file())
+            inside = (
+                p for p in path.iterdir() if p.suffix.lower() in IMAGE_EXTENSIONS and p.is_file()
+            )
             found += sorted(inside)
         elif path.is_file():
             found.append(path)
@@ -100,7 +100,7 @@ def list_images(paths: Iterable[Path]) -> ImageList:
     if not images:
         raise InputError(
             "images",
-            expected=f"at least one of {', '.join(EXTENSIONS)}",
+            expected=f"at least one of {', '.join(IMAGE_EXTENSIONS)}",
             arrived="none",
             remedy="Give image files, or a folder that holds them",
         )

@@ -21,6 +21,19 @@ def stream(
     output_jsonl: Annotated[Path | None, typer.Option(help="One JSON line a frame.")] = None,
     output_video: Annotated[Path | None, typer.Option(help="Annotated .mkv or .mp4.")] = None,
     summary: Annotated[Path | None, typer.Option(help="Summary JSON.")] = None,
+    show: Annotated[
+        bool,
+        typer.Option(
+            help="A window. Keys: space holds, s saves the picture, o hides the overlay, q quits."
+        ),
+    ] = False,
+    pace: Annotated[
+        bool, typer.Option(help="Play files at their own rate, not as fast as they go.")
+    ] = False,
+    drop: Annotated[
+        str | None,
+        typer.Option(help="latest: frames that come too fast are dropped (live sources do so)."),
+    ] = None,
     deadline_ms: Annotated[
         float | None, typer.Option(min=0.1, help="Count later results as missed.")
     ] = None,
@@ -30,25 +43,23 @@ def stream(
     from contextlib import ExitStack
 
     from fetalclip_edge.cli.console import progress_console
-    from fetalclip_edge.feed import Feed, FileFeed
     from fetalclip_edge.latency import LatencyRecorder
-    from fetalclip_edge.live_feed import LiveFeed
     from fetalclip_edge.model import Model
+    from fetalclip_edge.opening_feed import open_feed
     from fetalclip_edge.roi_option import parse_roi
     from fetalclip_edge.selftest import check_self_test, run_self_test
     from fetalclip_edge.sinks.base import Sink
     from fetalclip_edge.sinks.jsonl import JsonlSink
     from fetalclip_edge.sinks.summary import write_summary
     from fetalclip_edge.sinks.video import VideoSink
-    from fetalclip_edge.sources.opening import is_live, open_source_factory
+    from fetalclip_edge.sinks.window import WindowSink
     from fetalclip_edge.streaming import StreamRun
     from fetalclip_edge.tracker import GeometryTracker
 
     console = progress_console()
     spacing = None if spacing_mm is None else (spacing_mm, spacing_mm)
     tracker = GeometryTracker(parse_roi(roi), spacing)
-    factory = open_source_factory(device)
-    feed: Feed = LiveFeed(factory) if is_live(device) else FileFeed(factory)
+    feed = open_feed(device, pace=pace, drop=drop)
     with ExitStack() as stack:
         loaded = stack.enter_context(Model(model, expect_digest=expect_digest))
         manifest = loaded.bundle.manifest
@@ -60,6 +71,8 @@ def stream(
             sinks.append(stack.enter_context(JsonlSink(output_jsonl)))
         if output_video is not None:
             sinks.append(stack.enter_context(VideoSink(output_video, rate_hz=25.0)))
+        if show:
+            sinks.append(stack.enter_context(WindowSink(feed.close, Path.cwd())))
         run = StreamRun(loaded.session(), tracker, sinks, LatencyRecorder(deadline_ms))
         stack.enter_context(feed)
         try:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from fetalclip_edge.errors import SourceError
-from fetalclip_edge.sources.base import Source, SourceFactory
+from fetalclip_edge.sources.base import SourceFactory
 
 IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 VIDEO_EXTENSIONS = (".mp4", ".mkv", ".avi", ".mov", ".mpeg", ".mpg", ".m4v", ".webm")
@@ -56,11 +56,6 @@ def open_source_factory(device: str) -> SourceFactory:
         expected=EXPECTED,
         arrived="another kind of file" if path.is_file() else "nothing there",
     )
-
-
-def open_source(device: str) -> Source:
-    """Returns the source that `device` names, not yet opened; see `open_source_factory`."""
-    return open_source_factory(device)()
 
 
 def is_live(device: str) -> bool:

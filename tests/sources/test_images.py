@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fetalclip_edge.errors import ImageError, SourceError
 from fetalclip_edge.sources.images import ImageSource, read_image
-from fetalclip_edge.sources.opening import open_source
+from fetalclip_edge.sources.opening import open_source_factory
 from fetalclip_edge.sources.video import VideoFileSource
 
 
@@ -63,12 +63,12 @@ def test_a_bad_image_is_passed_by_at_the_next_read(tmp_path: Path) -> None:
 
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="at least one image"):
-        open_source(str(tmp_path)).open()
+        open_source_factory(str(tmp_path))().open()
 
 
 def test_an_unknown_device_is_an_error() -> None:
     with pytest.raises(SourceError, match="--device nothing"):
-        open_source("nothing")
+        open_source_factory("nothing")
 
 
 def test_a_truncated_video_ends_after_its_whole_frames(tmp_path: Path) -> None:
