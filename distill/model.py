@@ -50,7 +50,7 @@ class StudentSpec:
     planes: int = 6
     structures: int = 1
     embedding_dim: int = 256
-    decoder_width: int = 48
+    decoder_width: int = 32
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
@@ -66,7 +66,7 @@ def build_encoder(preset: str) -> nn.Module:
             in_chans=1,
             num_classes=0,
             stem_type="deep",
-            stem_width=16,
+            stem_width=8,
             channels=(32, 64, 128, 256),
         )
     if preset == "repvgg_a0_half":
