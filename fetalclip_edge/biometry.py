@@ -38,11 +38,15 @@ EMPTY = Shape(score=0.0, ellipse=None, fit_residual=math.nan, border_fraction=0.
 
 def largest_component(inside: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Returns uint8 0/1 (S, S) with only the largest 8-connected component of a 0/1 image."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
-    if count <= 1:
-        return np.zeros_like(inside)
-    biggest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    return np.asarray(labels == biggest, np.uint8)
+    left, top, width, height = cv2.boundingRect(inside)
+    biggest = np.zeros_like(inside)
+    if width == 0:  # OpenCV crashes on an image without pixels
+        return biggest
+    part = inside[top : top + height, left : left + width]  # labelling costs by the pixel
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(part, connectivity=8)
+    label = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    biggest[top : top + height, left : left + width] = labels == label
+    return biggest
 
 
 def crossings(logits: NDArray[np.float32], inside: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fetalclip_edge.biometry import find_shape, measure
+from fetalclip_edge.biometry import find_shape, largest_component, measure
 from fetalclip_edge.geometry import Ellipse, Roi, ellipse_circumference
 from fetalclip_edge.preprocess import Letterbox
 
@@ -92,3 +93,18 @@ def test_letterbox_and_back(x: int, y: int, width: int, height: int) -> None:
     letterbox = Letterbox(Roi(x, y, width, height), 256)
     points = np.array([[x, y], [x + width - 1.0, y + height - 1.0], [x + 3.5, y + 7.25]])
     np.testing.assert_allclose(letterbox.to_source(letterbox.to_model(points)), points, atol=1e-9)
+
+
+@given(
+    size_hw=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    share=st.sampled_from([0.0, 0.02, 0.3, 1.0]),
+    seed=st.integers(0, 99),
+)
+def test_one_component_is_kept_and_it_is_the_largest(
+    size_hw: tuple[int, int], share: float, seed: int
+) -> None:
+    inside = (np.random.default_rng(seed).random(size_hw) < share).astype(np.uint8)
+    kept = largest_component(inside)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
+    assert not (kept > inside).any()
+    assert kept.sum() == max(stats[1:count, cv2.CC_STAT_AREA], default=0)
