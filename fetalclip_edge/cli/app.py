@@ -7,6 +7,7 @@ import sys
 import typer
 
 from fetalclip_edge import __version__
+from fetalclip_edge.cli.doctor import devices, doctor
 from fetalclip_edge.cli.inspect import inspect
 from fetalclip_edge.cli.predict import predict
 from fetalclip_edge.cli.stream import stream
@@ -24,6 +25,8 @@ app = typer.Typer(
 app.command()(stream)
 app.command()(predict)
 app.command()(inspect)
+app.command()(doctor)
+app.command()(devices)
 
 
 def _show_version(wanted: bool) -> None:

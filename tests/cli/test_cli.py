@@ -117,3 +117,18 @@ def test_an_altered_bundle_is_refused(tmp_path: Path) -> None:
     assert done.returncode == 4
     assert "model.fp32.onnx" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_doctor_says_what_is_there_and_how_to_get_the_rest() -> None:
+    done = run("doctor", "--json")
+    assert done.returncode == 0, done.stderr
+    findings = {finding["what"]: finding for finding in json.loads(done.stdout)}
+    assert "CPUExecutionProvider" in findings["ONNX Runtime"]["state"]
+    assert findings["Python"]["found"]
+    assert all(f["remedy"] for f in findings.values() if f["state"] == "missing")
+
+
+def test_devices_are_listed_or_said_to_be_missing() -> None:
+    done = run("devices")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout or "no video device" in done.stderr
