@@ -44,7 +44,7 @@ from fetalclip_edge.runners.onnxruntime import OnnxRuntimeRunner
 from fetalclip_edge.session import Session
 
 MODEL_PATH = "model.fp32.onnx"
-COMMAND = "python -m export.supervised"
+COMMAND = "fetalclip-edge export"
 INTENDED_USE = (
     "Research on fetal head biometry and standard-plane classification in ultrasound frames of "
     "the second and third trimester. Not a medical device; no output may guide care."

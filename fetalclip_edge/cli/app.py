@@ -10,6 +10,7 @@ from fetalclip_edge import __version__
 from fetalclip_edge.cli.doctor import devices, doctor
 from fetalclip_edge.cli.inspect import inspect
 from fetalclip_edge.cli.predict import predict
+from fetalclip_edge.cli.stages import add_stages
 from fetalclip_edge.cli.stream import stream
 from fetalclip_edge.errors import EdgeError
 
@@ -27,6 +28,7 @@ app.command()(predict)
 app.command()(inspect)
 app.command()(doctor)
 app.command()(devices)
+add_stages(app)
 
 
 def _show_version(wanted: bool) -> None:

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import cv2
@@ -30,6 +31,10 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         (("stream", "--device", "none.mp4"), 4, "nothing there"),
         (("predict", "/nowhere"), 4, "nothing there"),
         (("inspect", "/nowhere"), 4, "bundle"),
+        (("distill",), 2, "Missing option"),
+        (("distill", "--data", "/nowhere", "--run", "/nowhere/run"), 4, "HC18"),
+        (("export", "--bogus"), 2, "No such option"),
+        (("export", "--run", "/nowhere", "--data", "/", "--bundle", "/nowhere"), 4, "run.json"),
     ],
 )
 def test_an_error_is_one_line_with_its_exit_code(
@@ -46,6 +51,20 @@ def test_help_is_light() -> None:
     code = "import sys, fetalclip_edge.cli.app; print(*sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"cv2", "onnxruntime", "torch"} & set(out.stdout.split())
+
+
+def test_a_stage_without_its_checkout_says_so_in_one_line(tmp_path: Path) -> None:
+    package = tmp_path / "fetalclip_edge"
+    shutil.copytree(Path(__file__).parents[2] / package.name, package)
+    paths = [str(tmp_path), sysconfig.get_path("purelib")]
+    code = f"import sys; sys.path[:0] = {paths}; sys.argv[1:] = ['distill']; "
+    code += "from fetalclip_edge.cli.app import main; main()"
+    # -S: without the links that an editable install keeps to the checkout
+    command = [sys.executable, "-I", "-S", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 3, done.stderr
+    assert "From a checkout" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_the_demo_is_measured_within_three_percent(tmp_path: Path) -> None:

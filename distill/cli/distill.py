@@ -1,0 +1,33 @@
+"""`fetalclip-edge distill`: labelled frames to a trained student."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from distill.data.cache import CachedFrames
+from distill.data.sample import Split
+from distill.data.standard import load_standard
+from distill.model import PRESETS, StudentSpec
+from distill.run_record import RunRecord
+from distill.train import TrainConfig, train
+
+
+def command(
+    data: Annotated[Path, typer.Option(help="Folder that holds hc18/ and planes/.")],
+    run: Annotated[Path, typer.Option(help="Folder of the run; an unfinished one goes on.")],
+    preset: Annotated[str, typer.Option(help=f"Encoder: {', '.join(PRESETS)}.")] = PRESETS[0],
+    epochs: Annotated[int, typer.Option(min=1)] = 60,
+) -> None:
+    """Train a student on masks and planes together; the epoch best on validation is kept."""
+    record = RunRecord(StudentSpec(preset), TrainConfig(epochs=epochs))
+    samples = load_standard(data)
+    record.save(run)
+    frames = {
+        split: CachedFrames([s for s in samples if s.split is split], record.config.size_px)
+        for split in (Split.TRAIN, Split.VALIDATION)
+    }
+    best = train(record.spec, record.config, frames[Split.TRAIN], frames[Split.VALIDATION], run)
+    typer.echo(f"validation: head DSC {best.dsc:.4f}, plane F1 {best.f1:.4f}")

@@ -1,0 +1,29 @@
+"""`fetalclip-edge export`: a trained student to a bundle with its held-out figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from distill.data.standard import load_standard
+from distill.run_record import CHECKPOINT_NAME, RunRecord
+from export.pack import PackRequest, pack
+
+
+def command(
+    run: Annotated[Path, typer.Option(help="Folder of a run of `fetalclip-edge distill`.")],
+    data: Annotated[Path, typer.Option(help="Folder that holds hc18/ and planes/.")],
+    bundle: Annotated[Path, typer.Option(help="Where the bundle goes.")],
+    version: Annotated[str, typer.Option(help="Version of the bundle.")] = "0.1.0",
+) -> None:
+    """Export with parity, choose the gate on validation, measure on test, and pack."""
+    record = RunRecord.load(run)
+    made = pack(
+        PackRequest(
+            run / CHECKPOINT_NAME, record.spec, record.config, load_standard(data), bundle, version
+        )
+    )
+    for metric in made.manifest.metrics:
+        typer.echo(f"{metric.name}: {metric.value} {metric.unit} {metric.interval_95} n={metric.n}")
