@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 
+from fetalclip_edge.errors import SinkError
 from fetalclip_edge.frame import Frame
 from fetalclip_edge.result import Result, StageLatency
 from fetalclip_edge.signal import SignalState
@@ -65,3 +67,13 @@ class Sink(ABC):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def cannot_write(path: Path, error: OSError) -> SinkError:
+    """Returns the error of an output that cannot be opened or replaced."""
+    return SinkError(
+        f"{path}",
+        expected="a file that can be written",
+        arrived=error.strerror or "an error",
+        remedy="Check that the folder exists and may be written to",
+    )

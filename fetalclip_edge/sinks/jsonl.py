@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from fetalclip_edge.errors import SinkError
-from fetalclip_edge.sinks.base import Report, Sink
+from fetalclip_edge.sinks.base import Report, Sink, cannot_write
 from fetalclip_edge.sinks.record import record
 
 
@@ -27,7 +27,7 @@ class JsonlSink(Sink):
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
             self._fd = sys.stdout.fileno() if self._to_stdout else os.open(path, flags, 0o644)
         except OSError as error:
-            raise self._failed(error) from None
+            raise cannot_write(path, error) from None
         self._good_bytes = 0
         self._closed = False
 

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from fetalclip_edge import __version__
-from fetalclip_edge.errors import SinkError
+from fetalclip_edge.sinks.base import cannot_write
 
 
 class StageRecord(BaseModel):
@@ -63,6 +63,4 @@ def write_summary(path: Path, summary: Summary) -> None:
         temporary.write_text(summary.model_dump_json(indent=2) + "\n")
         temporary.replace(path)
     except OSError as error:
-        raise SinkError(
-            f"{path}", expected="a file that can be written", arrived=error.strerror or "an error"
-        ) from None
+        raise cannot_write(path, error) from None

@@ -10,7 +10,7 @@ import numpy as np
 
 from fetalclip_edge.errors import SinkError, UsageError
 from fetalclip_edge.overlay import draw_overlay
-from fetalclip_edge.sinks.base import Report, Sink
+from fetalclip_edge.sinks.base import Report, Sink, cannot_write
 
 _CODECS = {".mkv": "MJPG", ".mp4": "mp4v"}
 _CHECK_EVERY = 25
@@ -28,6 +28,7 @@ class VideoSink(Sink):
 
     Raises:
         UsageError: another extension.
+        SinkError: the folder is not there, or its disk is full.
     """
 
     def __init__(self, path: Path, rate_hz: float) -> None:
@@ -37,6 +38,7 @@ class VideoSink(Sink):
         self._writer: cv2.VideoWriter | None = None
         self._size_hw = (0, 0)
         self._written = 0
+        self._check_space()  # now, not at the first frame
 
     def write(self, report: Report) -> None:
         """Writes one picture."""
@@ -59,7 +61,6 @@ class VideoSink(Sink):
     def _open(self) -> cv2.VideoWriter:
         fourcc = cv2.VideoWriter.fourcc(*_CODECS[self._path.suffix.lower()])
         size_wh = (self._size_hw[1], self._size_hw[0])
-        self._check_space()
         writer = cv2.VideoWriter(str(self._path), cv2.CAP_FFMPEG, fourcc, self._rate_hz, size_wh)
         if not writer.isOpened():
             raise SinkError(
@@ -74,11 +75,7 @@ class VideoSink(Sink):
         try:
             free = shutil.disk_usage(self._path.resolve().parent).free
         except OSError as error:
-            raise SinkError(
-                f"{self._path}",
-                expected="a folder that exists",
-                arrived=error.strerror or "an error",
-            ) from None
+            raise cannot_write(self._path, error) from None
         if free < _MIN_FREE_BYTES:
             raise SinkError(
                 f"{self._path}",

@@ -137,8 +137,8 @@ def test_video_can_be_read_back_although_the_size_changed(tmp_path: Path) -> Non
 
 
 def test_a_video_in_no_folder_and_of_no_kind(tmp_path: Path) -> None:
-    with VideoSink(tmp_path / "none" / "out.mkv", 25.0) as sink, pytest.raises(SinkError):
-        sink.write(make_report())
+    with pytest.raises(SinkError, match="Check that the folder exists"):
+        VideoSink(tmp_path / "none" / "out.mkv", 25.0)
     with pytest.raises(UsageError, match=r"expected .mkv or .mp4, got .gif"):
         VideoSink(tmp_path / "out.gif", 25.0)
 
