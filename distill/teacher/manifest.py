@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from distill.record_file import read_record, write_record
-from fetalclip_edge.bundle.manifest import Name, Sha256
+from fetalclip_edge.bundle.fields import Name, Sha256
 from fetalclip_edge.errors import InputError
 
 TEACHER_FILE = "teacher.json"
