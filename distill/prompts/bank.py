@@ -11,6 +11,7 @@ from distill.prompts.prompt_file import PromptFile
 from fetalclip_edge.bundle.load import Bundle
 from fetalclip_edge.bundle.write import write_bundle
 from fetalclip_edge.errors import InputError, UsageError
+from fetalclip_edge.geometry import MAX_SPACING_MM
 from fetalclip_edge.textbank.entry import (
     MAX_BANK_BYTES,
     DayGrid,
@@ -36,15 +37,15 @@ def spacing_grid(min_mm: float, max_mm: float) -> SpacingGrid:
     Raises:
         UsageError: the range is empty, or not within 0.01 to 10 mm.
     """
-    first, last = round(min_mm / SPACING_STEP_MM), round(max_mm / SPACING_STEP_MM)
-    if not 1 <= first <= last <= 1000:
+    if not SPACING_STEP_MM <= min_mm <= max_mm <= MAX_SPACING_MM:
         raise UsageError(
             "range of spacings",
-            expected="0.01 <= smallest <= largest <= 10 mm",
+            expected=f"{SPACING_STEP_MM} <= smallest <= largest <= {MAX_SPACING_MM:g} mm",
             arrived=f"{min_mm:g} to {max_mm:g} mm",
             remedy="Give the range of (longest side of the region in px) / (side of the teacher's "
             "input in px) x (mm per pixel) that your carts show",
         )
+    first, last = round(min_mm / SPACING_STEP_MM), round(max_mm / SPACING_STEP_MM)
     # divided, since 0.01 x 29 is not the double nearest to 0.29
     return SpacingGrid(first_mm=first / 100, step_mm=SPACING_STEP_MM, count=last - first + 1)
 

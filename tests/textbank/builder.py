@@ -39,7 +39,7 @@ def _lineage(data: bytes) -> dict[str, Any]:
     }
 
 
-def plane_bank(data: bytes | None = None, **changes: Any) -> Bank:
+def plane_bank(data: bytes | None = None, **changes: Any) -> tuple[PlaneBank, bytes]:
     """Returns a bank of brain, heart and kidney; `data` replaces its file."""
     data = bank_bytes(unit_rows(3)) if data is None else data
     fields: dict[str, Any] = {
@@ -52,7 +52,7 @@ def plane_bank(data: bytes | None = None, **changes: Any) -> Bank:
     return PlaneBank(**{**fields, **changes}), data
 
 
-def age_bank(data: bytes | None = None, **changes: Any) -> Bank:
+def age_bank(data: bytes | None = None, **changes: Any) -> tuple[GestationalAgeBank, bytes]:
     """Returns a bank of 15 days and four spacings; `data` replaces its file."""
     data = bank_bytes(unit_rows(SPACINGS.count * DAYS.count)) if data is None else data
     fields: dict[str, Any] = {
