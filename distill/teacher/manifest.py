@@ -17,44 +17,66 @@ from fetalclip_edge.errors import InputError
 TEACHER_FILE = "teacher.json"
 _MAX_BYTES = 64 * 2**20
 
-_SECTIONS = {"vision_cfg", "text_cfg"}
-_KEYS = _SECTIONS | {
-    "embed_dim",
-    "quick_gelu",
-    "custom_text",
-    "init_logit_scale",
-    "init_logit_bias",
-    "nonscalar_logit_scale",
-    "preprocess_cfg",
-}
-
-
-def _local_config(config: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    if unknown := sorted(set(config) - _KEYS):
-        raise ValueError(f"model config keys {unknown} are not known, only {sorted(_KEYS)}")
-    if not isinstance(config.get("embed_dim"), int):
-        raise ValueError("model config must give embed_dim, a whole number")
-    for section in sorted(_SECTIONS):
-        part = config.get(section)
-        if not isinstance(part, dict):
-            raise ValueError(f"model config must give {section}, an object")
-        # each of these would fetch something from a hub
-        hub = [key for key in part if key.startswith("hf_") and part[key] is not None]
-        if part.get("timm_model_pretrained"):
-            hub.append("timm_model_pretrained")
-        if ":" in str(part.get("timm_model_name", "")):
-            hub.append("timm_model_name")
-        if hub:
-            raise ValueError(f"{section} names {hub}, which would be fetched from a hub")
-    return config
-
-
-OpenClipConfig = Annotated[dict[str, JsonValue], AfterValidator(_local_config)]
-"""A model config in open_clip's own form, of a model that is built without any download."""
+_NOT_LOCAL = ("hf_model_name", "hf_tokenizer_name", "timm_model_pretrained")
+_NOT_CLIPS_TOKENIZER = ("tokenizer_kwargs", "tokenizer_mode")
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def _local(tower: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    hub = [key for key in _NOT_LOCAL if tower.get(key)]
+    if ":" in str(tower.get("timm_model_name")):
+        hub.append("timm_model_name")
+    if hub:
+        raise ValueError(f"{', '.join(hub)} would be fetched from a hub")
+    if other := [key for key in _NOT_CLIPS_TOKENIZER if tower.get(key)]:
+        raise ValueError(f"{', '.join(other)}: only CLIP's own tokenizer is known")
+    return tower
+
+
+Tower = Annotated[dict[str, JsonValue], AfterValidator(_local)]
+"""`vision_cfg` or `text_cfg` as open_clip has them, of a tower that is built without a hub."""
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class PreprocessConfig(_Part):
+    """Mean and standard deviation of RGB in [0, 1]; the default is CLIP's.
+
+    Radford et al., CLIP, ICML 2021.
+    """
+
+    mean: tuple[float, float, float] = (0.48145466, 0.4578275, 0.40821073)
+    std: tuple[Positive, Positive, Positive] = (0.26862954, 0.26130258, 0.27577711)
+
+
+class OpenClipConfig(_Part):
+    """A model config in open_clip's own form; a timm tower is named in `vision_cfg`."""
+
+    embed_dim: Annotated[int, Field(ge=1, le=65536)]
+    vision_cfg: Tower
+    text_cfg: Tower
+    quick_gelu: bool = False
+    custom_text: bool = False
+    init_logit_scale: float | None = None
+    init_logit_bias: float | None = None
+    nonscalar_logit_scale: bool = False
+    preprocess_cfg: PreprocessConfig = PreprocessConfig()
+
+    @model_validator(mode="after")
+    def _square_image(self) -> OpenClipConfig:
+        size = self.vision_cfg.get("image_size", 224)
+        if not isinstance(size, int) or not 16 <= size <= 4096:
+            raise ValueError(f"image_size must be one side from 16 to 4096 pixels, not {size}")
+        return self
+
+    @property
+    def image_size_px(self) -> int:
+        """Side of the model's input."""
+        size = self.vision_cfg.get("image_size", 224)
+        return size if isinstance(size, int) else 224
 
 
 class TeacherRecord(_Part):
