@@ -60,6 +60,8 @@ def age_by_text(
         return GestationalAge(withheld_reason="spacing outside the text bank")
     days = bank.days.count
     dots = vectors[place * days : (place + 1) * days] @ embedding  # (days,)
+    if not np.isfinite(dots).all():
+        return GestationalAge(withheld_reason="embedding not finite")
     # stable: of equal days the earlier one counts, on every machine
     best = np.sort(np.argsort(-dots, kind="stable")[:TOP_DAYS])
     return GestationalAge(ga_days=bank.days.first_ga_days + int(best[TOP_DAYS // 2]))

@@ -80,6 +80,11 @@ def test_withheld(spacing_mm: tuple[float, float] | None, reason: str) -> None:
     assert age(np.ones((2, 20), np.float32), spacing_mm) == GestationalAge(withheld_reason=reason)
 
 
+def test_an_embedding_that_is_no_number_gives_no_age() -> None:
+    dots = np.full((1, 20), np.nan, np.float32)
+    assert age(dots, (0.1, 0.1)) == GestationalAge(withheld_reason="embedding not finite")
+
+
 def test_half_a_step_beyond_the_ends_still_rounds_into_the_bank() -> None:
     for spacing_mm in (0.0976, 0.1074):
         assert age(np.ones((2, 20), np.float32), (spacing_mm, spacing_mm)).ga_days == 107

@@ -1,4 +1,4 @@
-"""Text towers of tests: random vectors by prompt, and a real but tiny open_clip model."""
+"""A text tower of random vectors, and the config of a real but tiny open_clip model."""
 
 from __future__ import annotations
 
@@ -38,22 +38,3 @@ class RandomTower:
         self.asked += prompts
         rows = [np.random.default_rng(zlib.crc32(p.encode())).normal(size=DIM) for p in prompts]
         return F.normalize(torch.tensor(np.array(rows), dtype=torch.float32), dim=-1)
-
-
-class OpenClipTower(RandomTower):
-    """A randomly initialised open_clip model: real tokens through a real text tower."""
-
-    name = "tiny-open-clip"
-
-    def __init__(self) -> None:
-        super().__init__()
-        import open_clip
-
-        torch.manual_seed(0)
-        self._model: Any = open_clip.CLIP(**CONFIG).eval()
-        self._tokenize = open_clip.SimpleTokenizer(context_length=77)
-
-    @torch.no_grad()
-    def encode_text(self, prompts: Sequence[str]) -> Tensor:
-        """Returns float32 (N, DIM), L2-normalised."""
-        return F.normalize(self._model.encode_text(self._tokenize(list(prompts))), dim=-1)
