@@ -119,18 +119,18 @@ def _lines(report: Report) -> list[list[tuple[str, Color]]]:
     lines = [values[:1] or [("", TEXT)], values[1:] or [("", TEXT)], third, state]
     by_text = [] if result is None else _by_text(result)
     if by_text:
-        lines.insert(3, [(words, DIM) for words in ("zero-shot, not clinical:", *by_text)])
+        lines.insert(3, [(words, DIM) for words in (*by_text, "not clinical")])
     return lines
 
 
 def _by_text(result: Result) -> list[str]:
     """Returns what the text banks say; nothing where the bundle has none."""
-    words = [f"{item.label} {item.confidence:.0%}" for item in result.zero_shot]
+    words = [f"{item.head}: {item.label} {item.confidence:.0%}" for item in result.zero_shot]
     age = result.gestational_age
     if age is not None and age.ga_days is not None:
-        words.append(f"age {age.ga_days // 7}w{age.ga_days % 7}d")
+        words.append(f"{age.bank}: {age.ga_days // 7}w{age.ga_days % 7}d")
     elif age is not None:
-        words.append(f"age -- ({age.withheld_reason})")
+        words.append(f"{age.bank}: -- ({age.withheld_reason})")
     return words
 
 

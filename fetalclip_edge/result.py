@@ -84,10 +84,12 @@ class GestationalAge:
     """An age read from a text bank, or the reason why it is withheld. Not for clinical use.
 
     Attributes:
+        bank: name of the text bank.
         ga_days: gestational age in days; None when withheld.
         withheld_reason: why there is no age; None when there is one.
     """
 
+    bank: str
     ga_days: int | None = None
     withheld_reason: str | None = None
 

@@ -156,7 +156,7 @@ class Session:
     ) -> GestationalAge:
         reason = _wrong_plane(bank.valid_planes, plane, self._gate)
         if reason is not None:
-            return GestationalAge(withheld_reason=reason)
+            return GestationalAge(bank.name, withheld_reason=reason)
         return age_by_text(bank, vectors, embedding, letterbox.roi, frame.scale)
 
     def _measure(

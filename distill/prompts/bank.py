@@ -27,8 +27,7 @@ DAYS = DayGrid(first_ga_days=14 * 7, count=175)
 SPACING_STEP_MM = 0.01
 """Prompts name the spacing with two decimals, so that a finer grid holds nothing more."""
 
-_PLANE_NAME, _PLANE_PATH = "zero-shot plane", "text_banks/plane.npy"
-_AGE_NAME, _AGE_PATH = "zero-shot age", "text_banks/gestational_age.npy"
+_PLANE_PATH, _AGE_PATH = "text_banks/plane.npy", "text_banks/gestational_age.npy"
 
 
 def spacing_grid(min_mm: float, max_mm: float) -> SpacingGrid:
@@ -81,7 +80,7 @@ def add_plane_bank(bundle: Bundle, tower: TextTower, prompts: PromptFile) -> Bun
         raise InputError("prompts", expected="two classes or more", arrived=f"{len(classes)}")
     data = bank_bytes(class_vectors(tower, classes))
     entry = PlaneBank(
-        name=_PLANE_NAME,
+        name=_name("zero-shot plane", tower),
         path=_PLANE_PATH,
         **_lineage(tower, prompts, data),
         classes=tuple(item.name for item in classes),
@@ -129,7 +128,7 @@ def add_age_bank(
         )
     data = bank_bytes(age_vectors(tower, named[0].prompts, DAYS, spacings, progress))
     entry = GestationalAgeBank(
-        name=_AGE_NAME,
+        name=_name("zero-shot age", tower),
         path=_AGE_PATH,
         **_lineage(tower, prompts, data),
         valid_planes=(named[0].name,),
@@ -138,6 +137,11 @@ def add_age_bank(
         prompt_size_px=tower.prompt_size_px,
     )
     return _with_bank(bundle, entry, data)
+
+
+def _name(name: str, tower: TextTower) -> str:
+    # the name stands beside every number that the bank gives, on the screen and in the record
+    return f"stand-in {name}" if tower.stand_in else name
 
 
 def _lineage(tower: TextTower, prompts: PromptFile, data: bytes) -> dict[str, Any]:

@@ -62,6 +62,7 @@ class ZeroShotRecord(PlaneRecord):
 class GestationalAgeRecord(_Part):
     """An age in days by a text bank, or the reason why it is withheld. Not for clinical use."""
 
+    bank: str
     ga_days: int | None
     withheld_reason: str | None
 
@@ -118,7 +119,9 @@ def record(report: Report) -> FrameRecord:
         zero_shot=() if result is None else tuple(map(_zero_shot, result.zero_shot)),
         gestational_age=None
         if age is None
-        else GestationalAgeRecord(ga_days=age.ga_days, withheld_reason=age.withheld_reason),
+        else GestationalAgeRecord(
+            bank=age.bank, ga_days=age.ga_days, withheld_reason=age.withheld_reason
+        ),
         latency_ms={stage.stage: round(stage.ms, 4) for stage in report.latency},
         path=report.path,
     )

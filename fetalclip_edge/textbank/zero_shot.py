@@ -50,18 +50,18 @@ def age_by_text(
         scale: of the source's pixels, or None where it is not known.
     """
     if scale is None:
-        return GestationalAge(withheld_reason="scale unknown")
+        return GestationalAge(bank.name, withheld_reason="scale unknown")
     row_mm, column_mm = scale.spacing_mm_rc
     if abs(row_mm - column_mm) > _MAX_UNEVEN * max(row_mm, column_mm):
-        return GestationalAge(withheld_reason="pixels not square")
+        return GestationalAge(bank.name, withheld_reason="pixels not square")
     spacing_mm = max(roi.height, roi.width) / bank.prompt_size_px * (row_mm + column_mm) / 2
     place = bank.spacings.nearest(spacing_mm)
     if place is None:
-        return GestationalAge(withheld_reason="spacing outside the text bank")
+        return GestationalAge(bank.name, withheld_reason="spacing outside the text bank")
     days = bank.days.count
     dots = vectors[place * days : (place + 1) * days] @ embedding  # (days,)
     if not np.isfinite(dots).all():
-        return GestationalAge(withheld_reason="embedding not finite")
+        return GestationalAge(bank.name, withheld_reason="embedding not finite")
     # stable: of equal days the earlier one counts, on every machine
     best = np.sort(np.argsort(-dots, kind="stable")[:TOP_DAYS])
-    return GestationalAge(ga_days=bank.days.first_ga_days + int(best[TOP_DAYS // 2]))
+    return GestationalAge(bank.name, bank.days.first_ga_days + int(best[TOP_DAYS // 2]))

@@ -55,7 +55,7 @@ def test_a_text_bank_speaks_beside_the_trained_head(bundle: Bundle) -> None:
     assert (said.head, said.kind, said.label) == ("words", "zero-shot", "heart")
     assert said in result.classifications
     # 15 days, so that the middle one is the eighth, whatever the dot products are
-    assert result.gestational_age == GestationalAge(ga_days=147)
+    assert result.gestational_age == GestationalAge("ages", 147)
 
 
 def test_without_banks_nothing_is_said(tmp_path: Path) -> None:
@@ -79,15 +79,15 @@ def test_an_age_is_withheld_with_its_reason(
     bundle: Bundle, plane: NDArray[np.float32], scale: Scale | None, roi: Roi | None, reason: str
 ) -> None:
     result = process(bundle, np.ascontiguousarray(plane), scale, roi)
-    assert result.gestational_age == GestationalAge(withheld_reason=reason)
+    assert result.gestational_age == GestationalAge("ages", withheld_reason=reason)
     assert result.zero_shot
 
 
 def test_the_open_gate_asks_for_no_plane_but_still_for_a_scale(bundle: Bundle) -> None:
     other = np.ascontiguousarray(BRAIN[:, ::-1])
-    assert process(bundle, other, gate=False).gestational_age == GestationalAge(ga_days=147)
+    assert process(bundle, other, gate=False).gestational_age == GestationalAge("ages", 147)
     age = process(bundle, other, scale=None, gate=False).gestational_age
-    assert age == GestationalAge(withheld_reason="scale unknown")
+    assert age == GestationalAge("ages", withheld_reason="scale unknown")
 
 
 def test_the_record_round_trips(bundle: Bundle) -> None:
@@ -96,7 +96,7 @@ def test_the_record_round_trips(bundle: Bundle) -> None:
     line = record(Report(SignalState.LIVE, frame, result)).line()
     assert FrameRecord.model_validate_json(line) == record(Report(SignalState.LIVE, frame, result))
     fields = json.loads(line)
-    assert fields["gestational_age"] == {"ga_days": 147, "withheld_reason": None}
+    assert fields["gestational_age"] == {"bank": "ages", "ga_days": 147, "withheld_reason": None}
     (said,) = fields["zero_shot"]
     assert (said["bank"], said["label"]) == ("words", "heart")
     assert sum(said["scores"].values()) == pytest.approx(1)

@@ -82,8 +82,12 @@ def test_own_prompts_to_words_and_weeks_on_the_cart(bundle: Bundle, teacher: Pat
     assert isinstance(grid, GestationalAgeBank)
     assert words.logit_scale == pytest.approx(1 / 0.07)  # open_clip's first value
     assert grid.prompt_size_px == 32
+    # the name goes with every number, so it says what the teacher is
+    assert [bank.name for bank in (words, grid)] == [
+        "stand-in zero-shot plane",
+        "stand-in zero-shot age",
+    ]
     assert words.stand_in
-    assert grid.stand_in
     # an image whose embedding is that of one class's words is told to be of that class
     embedding = made.text_bank(words)[words.classes.index("femur")]
     outputs = {**head_outputs(), "embedding": embedding[None]}
