@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,16 +23,18 @@ class TeacherPreprocess:
     size_px: int
     colours: PreprocessConfig
 
-    def __call__(self, squares: Sequence[Tensor]) -> Tensor:
-        """Returns float32 (B, 3, size, size) for uint8 squares (1 or 3, S, S) of any sides."""
-        mean = torch.tensor(self.colours.mean, device=squares[0].device)[:, None, None]
-        std = torch.tensor(self.colours.std, device=squares[0].device)[:, None, None]
-        return torch.stack([(self._resize(square) - mean) / std for square in squares])
+    def __call__(self, square: Tensor) -> Tensor:
+        """Returns float32 (1, 3, size, size) for a uint8 square (1 or 3, S, S) of any side.
 
-    def _resize(self, square: Tensor) -> Tensor:
-        """Returns float32 (3, size, size) in [0, 1], in steps of 1/255 as an 8-bit image has."""
+        The picture is rounded to steps of 1/255, as a resized 8-bit image has them.
+        """
         x = square[None].float()
         if square.shape[-1] != self.size_px:
             size = (self.size_px, self.size_px)
             x = F.interpolate(x, size, mode="bicubic", antialias=True, align_corners=False)
-        return (x.round_().clamp_(0.0, 255.0) / 255.0)[0].expand(3, -1, -1)
+        x = x.round_().clamp_(0.0, 255.0) / 255.0
+        mean, std = (
+            torch.tensor(rgb, device=square.device)[:, None, None]
+            for rgb in (self.colours.mean, self.colours.std)
+        )
+        return (x.expand(-1, 3, -1, -1) - mean) / std

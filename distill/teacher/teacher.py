@@ -33,6 +33,7 @@ class Teacher:
         record: see above.
         dim: length of an embedding.
         logit_scale: factor on cosines that its softmax was trained with.
+        device: where it runs.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Teacher:
     ) -> None:
         self.record = record
         self._preprocess = preprocess
-        self._device = device
+        self.device = device
         self._dtype = dtype or (torch.float16 if device.type == "cuda" else torch.float32)
         self._model = cast("Any", model.eval().requires_grad_(False))  # open_clip is untyped
         # read before it is rounded to half precision
@@ -92,16 +93,20 @@ class Teacher:
         Raises:
             CheckFailedError: an embedding is not finite.
         """
-        tensors = [torch.from_numpy(np.ascontiguousarray(square)) for square in squares]
-        return self.embed_tensors([t[None] if t.ndim == 2 else t.permute(2, 0, 1) for t in tensors])
-
-    @torch.no_grad()
-    def embed_tensors(self, squares: Sequence[Tensor]) -> Tensor:
-        """Embeds uint8 squares (1 or 3, S, S) that are tensors already, as `embed`."""
         if not squares:
             return torch.zeros(0, self.dim)
-        x = self._preprocess([square.to(self._device) for square in squares])
-        return self._finite(self._model.encode_image(x.to(self._dtype)))
+        tensors = [torch.from_numpy(np.ascontiguousarray(square)) for square in squares]
+        planes = [t[None] if t.ndim == 2 else t.permute(2, 0, 1) for t in tensors]
+        return self.embed_inputs(torch.cat([self.to_input(plane) for plane in planes]))
+
+    def to_input(self, square: Tensor) -> Tensor:
+        """Returns the model's input (1, 3, size, size) for a uint8 square (1 or 3, S, S)."""
+        return self._preprocess(square.to(self.device))
+
+    @torch.no_grad()
+    def embed_inputs(self, inputs: Tensor) -> Tensor:
+        """Embeds what `to_input` made, (B, 3, size, size); returns as `embed`."""
+        return self._finite(self._model.encode_image(inputs.to(self._dtype)))
 
     @torch.no_grad()
     def encode_text(self, prompts: Sequence[str]) -> Tensor:
@@ -116,24 +121,13 @@ class Teacher:
         for prompt in prompts:
             self._check_length(prompt)
         rows = [
-            self._finite(self._model.encode_text(self._tokenizer(batch).to(self._device)))
+            self._finite(self._model.encode_text(self._tokenizer(batch).to(self.device)))
             for batch in (
                 list(prompts[start : start + _PROMPTS_A_BATCH])
                 for start in range(0, len(prompts), _PROMPTS_A_BATCH)
             )
         ]
         return torch.cat(rows) if rows else torch.zeros(0, self.dim)
-
-    def gray_rgb_cosine(
-        self, colour: Sequence[NDArray[np.uint8]], gray: Sequence[NDArray[np.uint8]]
-    ) -> Tensor:
-        """Returns float32 (B,): how close the gray view of a frame is to its colour view.
-
-        Args:
-            colour: RGB squares (S, S, 3) of frames that hold colour.
-            gray: gray squares (S, S) of the same frames.
-        """
-        return (self.embed(colour) * self.embed(gray)).sum(dim=1)
 
     def _finite(self, raw: Tensor) -> Tensor:
         embedding = F.normalize(raw.float(), dim=-1)
