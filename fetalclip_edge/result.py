@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fetalclip_edge.geometry import Ellipse
 
+PLANE = "plane"
 ZERO_SHOT = "zero-shot"
 """Kind of a classification that no head was trained for."""
 
@@ -20,7 +21,8 @@ class Classification:
 
     Attributes:
         head: name of the head or bank in the bundle.
-        kind: what it classifies, "plane" for the plane head; "zero-shot" for a text bank.
+        kind: "plane" for the head that says the plane, "zero-shot" for a text bank, else the
+            name of the head.
         label: the class with the highest score.
         confidence: its score, in [0, 1].
         scores: (class, score) in the bundle's order; sums to 1.
@@ -141,7 +143,7 @@ class Result:
     @property
     def plane(self) -> Classification | None:
         """The plane prediction, if the bundle has a plane head."""
-        return next((item for item in self.classifications if item.kind == "plane"), None)
+        return next((item for item in self.classifications if item.kind == PLANE), None)
 
     @property
     def zero_shot(self) -> tuple[Classification, ...]:

@@ -17,10 +17,11 @@ from fetalclip_edge.bundle.manifest import (
     StructureSpec,
 )
 from fetalclip_edge.classify import classify
-from fetalclip_edge.errors import BundleError
+from fetalclip_edge.errors import BundleError, CheckFailedError
 from fetalclip_edge.frame import Frame
 from fetalclip_edge.preprocess import Letterbox, Preprocessor
 from fetalclip_edge.result import (
+    PLANE,
     Classification,
     GestationalAge,
     Measurement,
@@ -86,12 +87,15 @@ class Session:
         outputs = self._context.infer(self._preprocess.tensor)
         clock.append(time.perf_counter())
 
-        classifications = tuple(
-            classify(head.name, head.name, head.classes, self._output(outputs, head.output)[0])
+        plane_head = self._manifest.plane_head
+        plane = None if plane_head is None else self._classify(plane_head, PLANE, outputs)
+        classifications = (() if plane is None else (plane,)) + tuple(
+            self._classify(head, head.name, outputs)
             for head in self._manifest.heads
             if isinstance(head, ClassificationHead)
+            and head is not plane_head
+            and _wrong_plane(head.valid_planes, plane, self._gate) is None
         )
-        plane = next((c for c in classifications if c.kind == "plane"), None)
         structures: list[Structure] = []
         measurements: list[Measurement] = []
         for head in self._manifest.heads:
@@ -134,6 +138,9 @@ class Session:
             gestational_age=age,
         )
 
+    def _classify(self, head: ClassificationHead, kind: str, outputs: Outputs) -> Classification:
+        return classify(head.name, kind, head.classes, self._output(outputs, head.output)[0])
+
     @staticmethod
     def _output(outputs: Outputs, name: str) -> NDArray[np.float32]:
         if name not in outputs:
@@ -142,6 +149,13 @@ class Session:
                 expected="an output that the manifest names",
                 arrived=", ".join(outputs) or "no outputs",
                 remedy="Export the bundle again",
+            )
+        if not np.isfinite(outputs[name]).all():
+            raise CheckFailedError(
+                f"model output {name!r}",
+                expected="finite numbers",
+                arrived="infinite or undefined ones",
+                remedy="Do not use this model on this machine; try another backend or precision",
             )
         return outputs[name]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from distill.teacher.manifest import TeacherRecord
-from fetalclip_edge.bundle.manifest import Sha256
+from fetalclip_edge.bundle.fields import Sha256
 
 STORE_FILE = "store.json"
 MAX_RECORD_BYTES = 2**30

@@ -58,7 +58,11 @@ class StructureSpec(_Part):
 
 
 class ClassificationHead(_Part):
-    """Scores over classes; `activation` is what the runtime applies to the logits."""
+    """Scores over classes; `activation` is what the runtime applies to the logits.
+
+    `valid_planes` are the planes on which it is asked at all; empty means any. The first head
+    without any says which plane a frame shows.
+    """
 
     kind: Literal["classification"] = "classification"
     name: Name
@@ -249,16 +253,21 @@ class Manifest(_Part):
             if unknown := set(bank.valid_planes) - set(self.planes()):
                 raise ValueError(f"text bank {bank.name!r} names unknown planes {sorted(unknown)}")
 
-    def planes(self) -> tuple[str, ...]:
-        """Returns the classes of the plane head; none where there is no such head."""
+    @property
+    def plane_head(self) -> ClassificationHead | None:
+        """The head that says the plane: the first classification that holds on any plane."""
         return next(
             (
-                head.classes
+                head
                 for head in self.heads
-                if isinstance(head, ClassificationHead) and head.name == "plane"
+                if isinstance(head, ClassificationHead) and not head.valid_planes
             ),
-            (),
+            None,
         )
+
+    def planes(self) -> tuple[str, ...]:
+        """Returns the classes of the plane head; none where there is no such head."""
+        return () if self.plane_head is None else self.plane_head.classes
 
     def file(self, backend: Backend, precision: Precision) -> FileEntry | None:
         """Returns the file for this backend and precision, or None."""
