@@ -90,7 +90,7 @@ def _estimate(teacher: Teacher, samples: list[Sample], views: int, images: int) 
         f"{images:,} images x {views} views: {estimate.array_bytes:,} bytes of arrays, "
         f"{estimate.hours(rate):,.1f} hours\n"
         f"The hours are extrapolated from {rate:.2f} views/s, measured here on {frames} images "
-        f"with one process on {teacher.device}; torchrun divides them by its processes"
+        f"with one process on {teacher.device}; a process on each of n GPUs takes a part of n"
     )
 
 

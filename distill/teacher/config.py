@@ -10,6 +10,7 @@ from distill.teacher.manifest import OpenClipConfig
 
 FETALCLIP = "fetalclip"
 FETALCLIP_NAME = "FetalCLIP"
+OTHER_WEIGHTS_NAME = "FetalCLIP with other weights"
 FETALCLIP_LICENCE = "CC BY-NC 4.0"
 FETALCLIP_SHA256 = "90916caa408baf9374ee3f8c1533463331a4ace37a13e61385e782905b35c310"
 FETALCLIP_BYTES = 1_710_766_661

@@ -16,6 +16,7 @@ from distill.teacher.config import (
     FETALCLIP_NAME,
     FETALCLIP_SHA256,
     GET_FETALCLIP,
+    OTHER_WEIGHTS_NAME,
 )
 from distill.teacher.manifest import TeacherManifest, TeacherRecord
 from distill.teacher.preprocess import TeacherPreprocess
@@ -56,11 +57,12 @@ def load_teacher(
                 remedy=GET_FETALCLIP,
             )
         config, path = FETALCLIP_CONFIG, weights
+        digest = sha256 or FETALCLIP_SHA256
         record = TeacherRecord(
-            name=FETALCLIP_NAME,
+            name=FETALCLIP_NAME if digest == FETALCLIP_SHA256 else OTHER_WEIGHTS_NAME,
             licence=FETALCLIP_LICENCE,
             stand_in=False,
-            sha256=sha256 or FETALCLIP_SHA256,
+            sha256=digest,
         )
         remedy = f"{GET_FETALCLIP}. The published file has {FETALCLIP_BYTES} bytes"
     else:

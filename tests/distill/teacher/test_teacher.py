@@ -30,7 +30,7 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> Teacher:
 
 def scene(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
     noise = np.random.default_rng(seed).integers(0, 256, (9, 9), np.uint8)
-    return np.asarray(Image.fromarray(noise).resize((width, height), Image.Resampling.BILINEAR))
+    return np.array(Image.fromarray(noise).resize((width, height), Image.Resampling.BILINEAR))
 
 
 def test_embeddings_have_length_one_and_sides_may_differ(teacher: Teacher) -> None:
