@@ -7,6 +7,7 @@ import sys
 import typer
 
 from fetalclip_edge import __version__
+from fetalclip_edge.cli.collect import collect
 from fetalclip_edge.cli.doctor import devices, doctor
 from fetalclip_edge.cli.inspect import inspect
 from fetalclip_edge.cli.predict import predict
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.command()(stream)
 app.command()(predict)
 app.command()(inspect)
+app.command()(collect)
 app.command()(doctor)
 app.command()(devices)
 add_stages(app)
