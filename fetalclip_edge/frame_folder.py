@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -81,7 +82,8 @@ class FrameFolder:
             except FileExistsError:
                 continue
             except OSError as error:
-                temporary.unlink(missing_ok=True)
+                with suppress(OSError):
+                    temporary.unlink()
                 raise _unwritable(target, error) from None
             return target
 

@@ -193,3 +193,6 @@ def test_a_place_that_cannot_be_written_is_one_error(tmp_path: Path) -> None:
     os.rmdir(tmp_path / "gone")
     with pytest.raises(SinkError, match=r"000000\.png"):
         folder.add(np.zeros((16, 16), np.uint8))
+    (tmp_path / "gone").write_bytes(b"")
+    with pytest.raises(SinkError, match=r"000001\.png"):
+        folder.add(np.zeros((16, 16), np.uint8))
