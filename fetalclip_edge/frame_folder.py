@@ -67,25 +67,32 @@ class FrameFolder:
         data = cv2.imencode(".png", gray)[1].tobytes()
         while True:
             target = self._folder / f"{self._next:06d}.png"
-            temporary = target.with_name(target.name + _SUFFIX)
             self._next += 1
-            try:
-                with temporary.open("xb") as out:
-                    if target.exists():
-                        temporary.unlink()
-                        continue
+            if self._write(target, data):
+                return target
+
+    def _write(self, target: Path, data: bytes) -> bool:
+        """Returns whether the number was free and the frame is written."""
+        temporary = target.with_name(target.name + _SUFFIX)
+        try:
+            with temporary.open("xb") as out:
+                taken = target.exists()
+                if not taken:
                     out.write(data)
                     out.flush()
                     os.fsync(out.fileno())
-                os.utime(temporary, (NO_DATE_S, NO_DATE_S))
-                temporary.rename(target)
-            except FileExistsError:
-                continue
-            except OSError as error:
-                with suppress(OSError):
-                    temporary.unlink()
-                raise _unwritable(target, error) from None
-            return target
+            if taken:
+                temporary.unlink()
+                return False
+            os.utime(temporary, (NO_DATE_S, NO_DATE_S))
+            temporary.rename(target)
+        except FileExistsError:
+            return False  # another program's number
+        except OSError as error:
+            with suppress(OSError):
+                temporary.unlink()
+            raise _unwritable(target, error) from None
+        return True
 
 
 def _unwritable(path: Path, error: OSError) -> SinkError:
