@@ -23,16 +23,16 @@ def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def mask_loss(logits: Tensor, target: Tensor, labelled: Tensor) -> Tensor:
-    """Dice plus binary cross-entropy over the frames that carry a mask.
+    """Dice plus binary cross-entropy over the masks that are labelled.
 
     Args:
         logits: (B, M, S, S).
         target: (B, M, S, S) in [0, 1].
-        labelled: bool (B,); an unlabelled mask is not background.
+        labelled: bool (B, M), for each frame and structure; an unlabelled mask is not background.
     """
     if not bool(labelled.any()):
         return logits.sum() * 0.0
-    logits, target = logits[labelled], target[labelled]
+    logits, target = logits[labelled][:, None], target[labelled][:, None]  # (K, 1, S, S)
     return dice_loss(logits, target) + F.binary_cross_entropy_with_logits(logits, target)
 
 

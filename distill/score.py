@@ -19,8 +19,8 @@ class Scores:
     """Scores on one set of frames.
 
     Attributes:
-        dsc: mean Dice coefficient over the frames with a mask, in [0, 1].
-        f1: macro F1 over brain, abdomen, femur and thorax of FETAL_PLANES_DB, in [0, 1].
+        dsc: mean Dice coefficient over the labelled masks of every structure, in [0, 1].
+        f1: macro F1 over brain, abdomen, femur and thorax, HC18 left out, in [0, 1].
     """
 
     dsc: float
@@ -69,10 +69,12 @@ def score(
         )
         for k, row in enumerate(rows):
             sample = cached.samples[row]
-            if sample.outline is not None:
-                a, b = masks[k] > 0, cached.masks[row] > 127
-                dsc.append(2.0 * float((a & b).sum()) / max(1.0, float(a.sum() + b.sum())))
-            elif sample.plane is not None:
+            for channel in cached.labelled[row].nonzero().flatten():
+                a, b = masks[k, channel] > 0, cached.masks[row, channel] > 127
+                total = float(a.sum() + b.sum())
+                dsc.append(2.0 * float((a & b).sum()) / total if total else 1.0)
+            # frames with a drawn outline are heads one and all: they say nothing of planes
+            if sample.outline is None and sample.plane is not None:
                 truth.append(sample.plane)
                 guess.append(int(out.plane[k].argmax()))
     four = tuple(PLANES.index(name) for name in FOUR_CLASSES)

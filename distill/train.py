@@ -50,7 +50,7 @@ class TrainConfig:
     seed: int = 0
 
 
-class AugmentedFrames(Dataset[tuple[Tensor, Tensor, int, bool]]):
+class AugmentedFrames(Dataset[tuple[Tensor, Tensor, int, Tensor]]):
     """Cached frames, augmented anew at each visit."""
 
     def __init__(self, cached: CachedFrames) -> None:
@@ -60,7 +60,7 @@ class AugmentedFrames(Dataset[tuple[Tensor, Tensor, int, bool]]):
     def __len__(self) -> int:
         return len(self.cached)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int, bool]:
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int, Tensor]:
         frame, mask, plane, labelled = self.cached[index]
         frame, mask = self.transform(tv_tensors.Image(frame), tv_tensors.Mask(mask))
         return frame.as_subclass(Tensor), mask.as_subclass(Tensor), plane, labelled

@@ -5,20 +5,29 @@ Nothing is installed, opened or changed; a fault that is found is a line, never 
 
 from __future__ import annotations
 
+import ctypes.util
 import importlib
+import importlib.metadata
 import importlib.util
-import os
 import platform
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from fetalclip_edge.clocks import read_clocks
 from fetalclip_edge.display import can_show
 
 MIN_PYTHON = (3, 10)
 _TIMEOUT_S = 10.0
+L4T = "etc/nv_tegra_release"
+"""A Jetson's release of Linux; no other machine has the file."""
+MODEL = "proc/device-tree/model"
+_OPENCV_PACKAGES = ("opencv-python", "opencv-python-headless")
+_ONNXRUNTIME_PACKAGES = ("onnxruntime", "onnxruntime-gpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +37,8 @@ class Finding:
     Attributes:
         what: its name.
         state: what was found, for people; "missing" where nothing was.
-        found: whether it is there.
-        remedy: how to get it, where it is missing and can be had.
+        found: whether it is there, and as it should be.
+        remedy: how to get it or mend it, where that can be done.
     """
 
     what: str
@@ -38,18 +47,23 @@ class Finding:
     remedy: str | None = None
 
 
-def examine() -> tuple[Finding, ...]:
-    """Looks at everything; takes some seconds, as a window is tried in a process of its own."""
+def examine(root: Path = Path("/")) -> tuple[Finding, ...]:
+    """Looks at everything; takes some seconds, as a window is tried in a process of its own.
+
+    Args:
+        root: where the system keeps etc/, proc/ and sys/.
+    """
     return (
         _python(),
-        _opencv(),
+        _opencv(root),
         _window(),
         _onnxruntime(),
         _vnni(),
-        _gpu(),
-        _package("CUDA for Python", "cuda", "pip install 'fetalclip-edge[jetson6]' or [cu13]"),
-        _package("TensorRT", "tensorrt", "JetPack brings it; elsewhere 'fetalclip-edge[cu13]'"),
-        _power_mode(),
+        _gpu(root),
+        _cuda(),
+        _tensorrt(root),
+        _power_mode(root),
+        _clocks(root),
         _cameras(),
     )
 
@@ -60,14 +74,20 @@ def _python() -> Finding:
     return Finding("Python", state, sys.version_info >= MIN_PYTHON, f"Use Python {wanted} or later")
 
 
-def _opencv() -> Finding:
-    try:
-        cv2 = importlib.import_module("cv2")
-    except ImportError:
-        return Finding("OpenCV", "missing", False, "pip install 'fetalclip-edge[cpu]'")
+def _opencv(root: Path) -> Finding:
+    cv2 = _imported("cv2")
+    if isinstance(cv2, str):
+        return Finding("OpenCV", cv2, False, "pip install 'fetalclip-edge[cpu]'")
     build = str(cv2.getBuildInformation())
     parts = [name for name in ("FFMPEG", "GStreamer", "v4l/v4l2") if _is_built(build, name)]
-    return Finding("OpenCV", f"{cv2.__version__} with {', '.join(parts) or 'no video'}", True)
+    state = f"{cv2.__version__} with {', '.join(parts) or 'no video'}"
+    if len(_installed(_OPENCV_PACKAGES)) > 1:
+        remedy = "They overwrite each other: uninstall both and install opencv-python again"
+        return Finding("OpenCV", f"{state}; {_both(_OPENCV_PACKAGES)}", False, remedy)
+    if _text(root / L4T) is not None and "GStreamer" not in parts:
+        remedy = "USB works; a CSI camera needs JetPack's own OpenCV: uninstall opencv-python"
+        return Finding("OpenCV", f"{state}; no GStreamer", False, remedy)
+    return Finding("OpenCV", state, True)
 
 
 def _is_built(build: str, name: str) -> bool:
@@ -75,20 +95,30 @@ def _is_built(build: str, name: str) -> bool:
 
 
 def _window() -> Finding:
-    if importlib.util.find_spec("cv2") is None:
-        return Finding("window (--show)", "missing", False, "Install OpenCV first")
-    shows = can_show()
-    remedy = "Needs a display and an OpenCV with a window system; all else works without"
-    return Finding("window (--show)", "opens" if shows else "missing", shows, remedy)
+    what, cv2 = "window (--show)", _imported("cv2")
+    if isinstance(cv2, str):
+        return Finding(what, "missing", False, "Install OpenCV first")
+    built = re.search(r"^\s*GUI:\s+(\S+)", str(cv2.getBuildInformation()), re.MULTILINE)
+    toolkit = "NONE" if built is None else built.group(1)
+    if toolkit == "NONE":
+        remedy = "pip install opencv-python, in place of opencv-python-headless"
+        return Finding(what, "this OpenCV has no window system", False, remedy)
+    if can_show():
+        return Finding(what, f"opens ({toolkit})", True)
+    remedy = "Start it in a session with a display; all else works without"
+    return Finding(what, f"{toolkit}, but no window opens", False, remedy)
 
 
 def _onnxruntime() -> Finding:
-    try:
-        onnxruntime = importlib.import_module("onnxruntime")
-    except ImportError:
-        return Finding("ONNX Runtime", "missing", False, "pip install 'fetalclip-edge[cpu]'")
+    onnxruntime = _imported("onnxruntime")
+    if isinstance(onnxruntime, str):
+        return Finding("ONNX Runtime", onnxruntime, False, "pip install 'fetalclip-edge[cpu]'")
     providers = ", ".join(onnxruntime.get_available_providers())
-    return Finding("ONNX Runtime", f"{onnxruntime.__version__} with {providers}", True)
+    state = f"{onnxruntime.__version__} with {providers}"
+    if len(_installed(_ONNXRUNTIME_PACKAGES)) > 1:
+        remedy = "They overwrite each other: uninstall both and install the one you want"
+        return Finding("ONNX Runtime", f"{state}; {_both(_ONNXRUNTIME_PACKAGES)}", False, remedy)
+    return Finding("ONNX Runtime", state, True)
 
 
 def _vnni() -> Finding:
@@ -102,39 +132,104 @@ def _vnni() -> Finding:
     return Finding(what, ", ".join(sorted(names)) or "missing", bool(names), remedy)
 
 
-def _gpu() -> Finding:
-    query = "--query-gpu=name,driver_version"
+def _gpu(root: Path) -> Finding:
+    query = "--query-gpu=name,driver_version,compute_cap,clocks.sm,clocks.max.sm"
     state = _output("nvidia-smi", query, "--format=csv,noheader")
+    model = _text(root / MODEL)
+    if model is not None and _text(root / L4T) is not None:
+        # a Jetson's nvidia-smi, where there is one, knows neither driver nor clocks
+        state = f"{model.strip(chr(0))} (integrated)"
     remedy = "On a cart with an NVIDIA GPU install its driver; the CPU works without"
     return Finding("NVIDIA GPU", state or "missing", state is not None, remedy)
 
 
-def _package(what: str, module: str, remedy: str) -> Finding:
+def _cuda() -> Finding:
+    """CUDA as this environment sees it: the bindings, the driver's library, the toolkit's."""
+    what, remedy = "CUDA", "On a GPU cart: pip install 'fetalclip-edge[jetson6]' or [cu13]"
     # looked up, not imported: importing loads drivers, and may end the process
-    there = importlib.util.find_spec(module) is not None
-    return Finding(what, "installed" if there else "missing", there, remedy)
+    there = importlib.util.find_spec("cuda") is not None
+    libraries = [name for name in ("cuda", "cudart") if ctypes.util.find_library(name)]
+    parts = [*_installed(("cuda-python", "cuda-bindings")), *(f"lib{name}" for name in libraries)]
+    if not there:
+        return Finding(what, ", ".join(parts) or "missing", False, remedy)
+    if "cuda" not in libraries:
+        remedy = "The bindings are there; install the GPU's driver, if there is a GPU"
+        return Finding(what, f"{', '.join(parts) or 'bindings'}; no driver", False, remedy)
+    return Finding(what, ", ".join(parts), True)
 
 
-def _power_mode() -> Finding:
-    what = "Jetson power mode"
-    if _text(Path("/etc/nv_tegra_release")) is None:
+def _tensorrt(root: Path) -> Finding:
+    there = importlib.util.find_spec("tensorrt") is not None
+    names = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12")
+    state = ", ".join(_installed(names)) or ("installed" if there else "missing")
+    remedy = "pip install 'fetalclip-edge[cu13]'"
+    if _text(root / L4T) is not None:
+        remedy = "JetPack brings it: python3 -m venv --system-site-packages lets it in"
+    return Finding("TensorRT", state, there, remedy)
+
+
+def _power_mode(root: Path) -> Finding:
+    what, release = "Jetson power mode", _text(root / L4T)
+    if release is None:
         return Finding(what, "no Jetson", False)
     state = _output("nvpmodel", "-q")
-    remedy = "sudo nvpmodel -q; sudo jetson_clocks pins the clocks"
-    return Finding(what, state or "not readable", state is not None, remedy)
+    if state is None:
+        return Finding(what, "not readable", False, "Ask as root: sudo nvpmodel -q")
+    board = re.search(r"R(\d+).*REVISION: ([\d.]+)", release)
+    suffix = "" if board is None else f", L4T {board.group(1)}.{board.group(2)}"
+    return Finding(what, f"{state}{suffix}", True)
+
+
+def _clocks(root: Path) -> Finding:
+    what, clocks = "clocks", read_clocks(root / "sys")
+    if not clocks:
+        return Finding(what, "not known on this system", False)
+    state = "; ".join(dict.fromkeys(str(clock) for clock in clocks))
+    remedy = "Frames take longer at first while they rise: set the governor to performance"
+    if _text(root / L4T) is not None:
+        remedy = "Frames take longer at first while they rise: sudo jetson_clocks pins them"
+    return Finding(what, state, all(clock.pinned for clock in clocks), remedy)
 
 
 def _cameras() -> Finding:
     if not sys.platform.startswith("linux"):
-        return Finding("cameras", "listed on Linux alone", False)
-    if importlib.util.find_spec("cv2") is None:
-        return Finding("cameras", "not looked for without OpenCV", False)
-    from fetalclip_edge.sources.v4l2 import list_devices
+        return Finding("cameras", "listed on Linux alone", False, "Try --device 0, then 1")
+    if isinstance(_imported("cv2"), str):
+        return Finding("cameras", "not looked for without OpenCV", False, "Install OpenCV first")
+    from fetalclip_edge.sources.v4l2 import REMEDY_PERMISSION, list_devices
 
-    devices = [device for device in list_devices() if os.access(device.path, os.R_OK)]
-    state = ", ".join(f"{device.path} ({device.name})" for device in devices)
-    remedy = "Plug in the grabber; your user must be in the group video"
-    return Finding("cameras", state or "missing", bool(devices), remedy)
+    devices = list_devices()
+    state = ", ".join(
+        f"{device.path} ({device.name}{'' if device.usable else '; no permission'})"
+        for device in devices
+    )
+    remedy = REMEDY_PERMISSION if devices else "Plug in the grabber or camera"
+    return Finding("cameras", state or "missing", any(d.usable for d in devices), remedy)
+
+
+def _imported(name: str) -> Any:  # noqa: ANN401 (a module without types)
+    """Returns a module, or in words why there is none; a broken package may raise anything."""
+    if importlib.util.find_spec(name) is None:
+        return "missing"
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        return (
+            f"installed, but does not load: {' '.join(str(error).split()) or type(error).__name__}"
+        )
+
+
+def _installed(packages: tuple[str, ...]) -> list[str]:
+    """Returns name and version of those of `packages` that are installed."""
+    found = []
+    for package in packages:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            found.append(f"{package} {importlib.metadata.version(package)}")
+    return found
+
+
+def _both(packages: tuple[str, ...]) -> str:
+    return f"{' and '.join(_installed(packages))} are both installed"
 
 
 def _text(path: Path) -> str | None:

@@ -107,6 +107,21 @@ def _sector(points: NDArray[np.int32]) -> Sector | None:
     return Sector.from_polygon(tuple((int(x), int(y)) for x, y in hull))
 
 
+def outline(pixels: Pixels) -> Sector | None:
+    """Returns the ultrasound in the frame and nothing beyond it, or None where none is seen.
+
+    `detect` rounds a sector that fills the frame up to the whole of it, for a model's sake; what
+    is left of the frame may still hold a line of text.
+
+    Args:
+        pixels: uint8, (H, W) gray or (H, W, 3) BGR.
+    """
+    found = _hull_in_cells(pixels)
+    if found is None:
+        return None
+    return _in_pixels(*found, (pixels.shape[0], pixels.shape[1]))
+
+
 def detect(pixels: Pixels) -> Sector | None:
     """Returns the ultrasound in the frame, or None where there is none to be seen.
 
@@ -116,8 +131,18 @@ def detect(pixels: Pixels) -> Sector | None:
     Returns:
         The sector; one with the corners of the frame where nearly all of it is ultrasound.
     """
+    found = _hull_in_cells(pixels)
+    if found is None:
+        return None
+    (hull, cells_hw), size_hw = found, (pixels.shape[0], pixels.shape[1])
+    if np.count_nonzero(_filled(hull, cells_hw)) > _AREA_FULL * cells_hw[0] * cells_hw[1]:
+        return _whole(size_hw)
+    return _in_pixels(hull, cells_hw, size_hw)
+
+
+def _hull_in_cells(pixels: Pixels) -> tuple[_Corners, tuple[int, int]] | None:
+    """Returns the corners (N, 2) of the ultrasound in cells, and the size of the grid."""
     gray = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
-    height, width = gray.shape[:2]
     cells = _textured_cells(np.asarray(gray, np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(cells)
     if count < 2:
@@ -126,18 +151,20 @@ def detect(pixels: Pixels) -> Sector | None:
     areas[0] = 0  # the background
     kept = (areas >= _BLOB_SHARE * areas.max())[labels].astype(np.uint8)
     outlines, _ = cv2.findContours(kept, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    hull = _hull(np.vstack(outlines))
-    hull = _completed(hull, (cells.shape[0], cells.shape[1]))
-    area = float(np.count_nonzero(_filled(hull, (cells.shape[0], cells.shape[1])))) / cells.size
-    if area < _AREA_MIN:
-        return None
-    if area > _AREA_FULL:
-        return _whole((height, width))
-    grid_wh = np.array([cells.shape[1], cells.shape[0]])
-    points = (hull + 0.5) * (np.array([width, height]) / grid_wh) - 0.5
+    cells_hw = (cells.shape[0], cells.shape[1])
+    hull = _completed(_hull(np.vstack(outlines)), cells_hw)
+    share = float(np.count_nonzero(_filled(hull, cells_hw))) / cells.size
+    return None if share < _AREA_MIN else (hull, cells_hw)
+
+
+def _in_pixels(
+    hull: _Corners, cells_hw: tuple[int, int], size_hw: tuple[int, int]
+) -> Sector | None:
+    grid_wh, size_wh = np.array(cells_hw[::-1]), np.array(size_hw[::-1])
+    points = (hull + 0.5) * (size_wh / grid_wh) - 0.5
     # the outermost cells end at the border of the frame, not at their own centre
     points = np.where(hull == 0, 0, points)
-    points = np.where(hull == grid_wh - 1, [width - 1, height - 1], points)
+    points = np.where(hull == grid_wh - 1, size_wh - 1, points)
     return _sector(np.rint(points).astype(np.int32))
 
 

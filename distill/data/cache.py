@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import cv2
 import numpy as np
 import torch
@@ -9,10 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from distill.data.sample import Sample
+from distill.data.sample import HEAD, Sample
 from fetalclip_edge.errors import ImageError
 from fetalclip_edge.geometry import Ellipse, Roi
-from fetalclip_edge.preprocess import Letterbox
+from fetalclip_edge.preprocess import Letterbox, to_gray
+from fetalclip_edge.sources.images import read_image
 
 
 def outline_ellipse(outline: NDArray[np.uint8]) -> Ellipse:
@@ -54,33 +58,79 @@ def draw_mask(ellipse: Ellipse, letterbox: Letterbox) -> NDArray[np.uint8]:
     return np.asarray(np.rint(255.0 * inside).reshape(side, side), np.uint8)
 
 
-def _read_gray(path: str) -> NDArray[np.uint8]:
-    image = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
-    if image is None:
-        raise ImageError(path, expected="an image", arrived="something that cannot be decoded")
-    return np.asarray(image, np.uint8)
+def filled_mask(path: Path, letterbox: Letterbox) -> NDArray[np.uint8]:
+    """Returns a mask file in model pixels, uint8 (S, S): 255 inside, in between on the edge.
+
+    Raises:
+        ImageError: it is not 8-bit gray, not of its frame's size, or does not reach 255 anywhere
+            though it is not empty, as a file of class numbers does not.
+    """
+    mask = read_image(path)
+    size_hw = (letterbox.roi.height, letterbox.roi.width)
+    if mask.shape != size_hw:
+        raise ImageError(
+            f"mask {path}",
+            expected=f"gray, {size_hw[1]} x {size_hw[0]} pixels as its image",
+            arrived=f"{mask.shape[1]} x {mask.shape[0]} in {mask[0, 0].size} channels",
+        )
+    if mask.max() not in (0, 255):
+        raise ImageError(
+            f"mask {path}",
+            expected="255 inside and 0 outside",
+            arrived=f"{mask.max()} at most",
+            remedy="Write each structure into a mask of its own",
+        )
+    return letterbox.forward(mask)
 
 
-class CachedFrames(Dataset[tuple[Tensor, Tensor, int, bool]]):
-    """Letterboxed frames: (frame uint8 (1, S, S), mask uint8 (1, S, S), plane or -1, has mask)."""
+class CachedFrames(Dataset[tuple[Tensor, Tensor, int, Tensor]]):
+    """Letterboxed frames with their labels.
 
-    def __init__(self, samples: list[Sample], size_px: int) -> None:
+    An item is (frame uint8 (1, S, S), masks uint8 (M, S, S), plane or -1, labelled bool (M,)): a
+    channel that is not labelled is black and must not be learnt from.
+
+    Args:
+        samples: frames and their labels.
+        size_px: S.
+        structures: names of the M mask channels, in order; other masks are left aside.
+
+    Raises:
+        ImageError: an image or a mask cannot be used.
+    """
+
+    def __init__(
+        self, samples: list[Sample], size_px: int, structures: tuple[str, ...] = (HEAD,)
+    ) -> None:
         self.samples = samples
-        side = (len(samples), 1, size_px, size_px)
-        self.frames = torch.zeros(side, dtype=torch.uint8)
-        self.masks = torch.zeros(side, dtype=torch.uint8)
+        self.structures = structures
+        count, channels = len(samples), len(structures)
+        self.frames = torch.zeros((count, 1, size_px, size_px), dtype=torch.uint8)
+        self.masks = torch.zeros((count, channels, size_px, size_px), dtype=torch.uint8)
+        self.labelled = torch.zeros((count, channels), dtype=torch.bool)
         for i, sample in enumerate(samples):
-            image = _read_gray(str(sample.image))
+            image = to_gray(read_image(sample.image))
             letterbox = Letterbox(Roi.full((image.shape[0], image.shape[1])), size_px)
             self.frames[i, 0] = torch.from_numpy(letterbox.forward(image))
-            if sample.outline is not None:
-                ellipse = outline_ellipse(_read_gray(str(sample.outline)))
-                self.masks[i, 0] = torch.from_numpy(draw_mask(ellipse, letterbox))
+            for structure, mask in _masks(sample, structures, letterbox):
+                channel = structures.index(structure)
+                self.masks[i, channel] = torch.from_numpy(mask)
+                self.labelled[i, channel] = True
 
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int, bool]:
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int, Tensor]:
         sample = self.samples[index]
         plane = -1 if sample.plane is None else sample.plane
-        return self.frames[index], self.masks[index], plane, sample.outline is not None
+        return self.frames[index], self.masks[index], plane, self.labelled[index]
+
+
+def _masks(
+    sample: Sample, structures: tuple[str, ...], letterbox: Letterbox
+) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    if sample.outline is not None and HEAD in structures:
+        outline = to_gray(read_image(sample.outline))
+        yield HEAD, draw_mask(outline_ellipse(outline), letterbox)
+    for mask in sample.masks:
+        if mask.structure in structures:
+            yield mask.structure, filled_mask(mask.path, letterbox)

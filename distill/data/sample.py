@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from fetalclip_edge.errors import CheckFailedError
+from fetalclip_edge.errors import CheckFailedError, InputError
 
 
 class Split(str, Enum):
@@ -15,6 +15,23 @@ class Split(str, Enum):
     TRAIN = "train"
     VALIDATION = "validation"
     TEST = "test"
+
+
+HEAD = "head"
+"""The structure whose outline HC18 draws."""
+
+
+@dataclass(frozen=True, slots=True)
+class StructureMask:
+    """A mask of one structure.
+
+    Attributes:
+        structure: its name.
+        path: 8-bit gray image of the frame's size, 255 inside.
+    """
+
+    structure: str
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +47,7 @@ class Sample:
         outline: path of an image with the head's outline, or None.
         spacing_mm: pixel spacing of square pixels, or None.
         hc_mm: head circumference, or None.
+        masks: masks of the structures that are labelled on it; the rest is not background.
     """
 
     image: Path
@@ -40,6 +58,14 @@ class Sample:
     outline: Path | None = None
     spacing_mm: float | None = None
     hc_mm: float | None = None
+    masks: tuple[StructureMask, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [mask.structure for mask in self.masks] + [HEAD] * (self.outline is not None)
+        if len(set(names)) < len(names):
+            raise InputError(
+                f"{self.image}", expected="one label a structure", arrived=", ".join(sorted(names))
+            )
 
 
 def check_no_leak(samples: list[Sample]) -> None:

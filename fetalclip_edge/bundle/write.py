@@ -162,6 +162,8 @@ def _fill(stage: Path, manifest: Manifest, files: Mapping[str, bytes | Path]) ->
 
 
 def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return  # Windows opens no folder, and writes its entries by itself
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -189,7 +191,7 @@ def _exchange(first: Path, second: Path) -> bool:
     """Swaps two folders in one step; returns False where the system cannot."""
     try:
         swap = ctypes.CDLL(None, use_errno=True).renameat2
-    except (OSError, AttributeError):
-        return False
+    except (OSError, AttributeError, TypeError):
+        return False  # TypeError: Windows has no library of the program itself
     names = os.fsencode(first), os.fsencode(second)
     return bool(swap(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0)

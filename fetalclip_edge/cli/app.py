@@ -7,14 +7,17 @@ import sys
 import typer
 
 from fetalclip_edge import __version__
+from fetalclip_edge.cli.collect import collect
 from fetalclip_edge.cli.doctor import devices, doctor
 from fetalclip_edge.cli.inspect import inspect
 from fetalclip_edge.cli.predict import predict
 from fetalclip_edge.cli.stages import add_stages
 from fetalclip_edge.cli.stream import stream
-from fetalclip_edge.errors import EdgeError
+from fetalclip_edge.errors import EdgeError, MissingPackageError
 
 INTERRUPTED = 130
+RUNTIME_PACKAGES = ("cv2", "onnxruntime")
+"""Modules that an extra brings; a base install has none of them."""
 
 app = typer.Typer(
     name="fetalclip-edge",
@@ -26,6 +29,7 @@ app = typer.Typer(
 app.command()(stream)
 app.command()(predict)
 app.command()(inspect)
+app.command()(collect)
 app.command()(doctor)
 app.command()(devices)
 add_stages(app)
@@ -56,5 +60,16 @@ def main() -> None:
             raise
         typer.echo(f"fetalclip-edge: {error}", err=True)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        if "--debug" in sys.argv or error.name not in RUNTIME_PACKAGES:
+            raise
+        missing = MissingPackageError(
+            "fetalclip-edge",
+            expected=f"the module {error.name}",
+            arrived="none",
+            remedy="pip install 'fetalclip-edge[cpu]', or [jetson6] on a Jetson with JetPack's cv2",
+        )
+        typer.echo(str(missing), err=True)
+        sys.exit(missing.exit_code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -33,11 +33,17 @@ def doctor(
 
 
 def devices() -> None:
-    """List the cameras and capture cards that `--device` takes (Linux)."""
-    from fetalclip_edge.sources.v4l2 import list_devices
+    """List the cameras that `--device` takes (Linux): path, name, and the path that lasts."""
+    import sys
+
+    from fetalclip_edge.sources.v4l2 import REMEDY_PERMISSION, list_devices
 
     found = list_devices()
     for device in found:
         typer.echo("\t".join((device.path, device.name, device.by_id or "")))
-    if not found:
+        if not device.usable:
+            typer.echo(f"{device.path}: no permission. {REMEDY_PERMISSION}", err=True)
+    if not sys.platform.startswith("linux"):
+        typer.echo("devices are listed on Linux alone; try --device 0, then 1", err=True)
+    elif not found:
         typer.echo("no video device; `stream --device demo` needs none", err=True)

@@ -24,7 +24,8 @@ class JsonlSink(Sink):
         self._path = path
         self._to_stdout = str(path) == "-"
         try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+            # Windows would write two bytes for each line's end, and they are counted here
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
             self._fd = sys.stdout.fileno() if self._to_stdout else os.open(path, flags, 0o644)
         except OSError as error:
             raise cannot_write(path, error) from None

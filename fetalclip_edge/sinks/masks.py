@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -30,7 +31,8 @@ class _PngFolder:
             temporary.write_bytes(cv2.imencode(".png", image)[1].tobytes())
             temporary.replace(target)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink()
             raise SinkError(
                 f"{target}",
                 expected="room for one more image",

@@ -48,7 +48,9 @@ class RtspSource(Source):
             round(self._timeout_s * 1000),
         ]
         capture = SharedCapture(cv2.VideoCapture(self._address.full, cv2.CAP_FFMPEG, limits))
-        if not capture.opened:
+        size_hw = capture.size_hw()
+        # a server that answers but sends nothing opens all the same, without a size
+        if not capture.opened or size_hw is None:
             capture.close()
             raise SourceError(
                 self._address.name,
@@ -61,7 +63,7 @@ class RtspSource(Source):
             kind="rtsp",
             name=self._address.name,
             live=True,
-            size_hw=capture.size_hw(),
+            size_hw=size_hw,
             rate_hz=capture.rate_hz(),
         )
 

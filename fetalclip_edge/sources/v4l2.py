@@ -19,6 +19,7 @@ SELECT_TIMEOUT_S = 2
 # no driver queues a frame for longer; a larger age is a clock other than the monotonic one
 MAX_PLAUSIBLE_AGE_NS = 10 * 10**9
 REMEDY_DEVICES = "`fetalclip-edge devices` lists what is connected"
+REMEDY_PERMISSION = "Add the user to the group that owns it, most often `video`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class VideoDevice:
     path: str
     by_id: str | None
     name: str
+
+    @property
+    def usable(self) -> bool:
+        """Whether this user may read from it and set it."""
+        return os.access(self.path, os.R_OK | os.W_OK)
 
 
 def list_devices(
@@ -179,7 +185,7 @@ class V4l2Source(Source):
                 self.name,
                 expected="a video device that this user may use",
                 arrived="no permission",
-                remedy="Add the user to the group that owns it, most often `video`",
+                remedy=REMEDY_PERMISSION,
             )
 
     def _ask(self, capture: cv2.VideoCapture) -> None:

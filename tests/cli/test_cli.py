@@ -116,6 +116,14 @@ def test_predict_writes_lines_masks_and_overlays(tmp_path: Path) -> None:
     assert (tmp_path / "v" / "a.png").is_file()
 
 
+def test_a_folder_that_cannot_be_made_is_one_error(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), Phantom(7).draw(0.0).pixels)
+    (tmp_path / "file").write_bytes(b"")
+    done = run("predict", str(tmp_path / "a.png"), "--mask-dir", str(tmp_path / "file" / "m"))
+    assert done.returncode == 3, done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_without_a_scale_nothing_is_in_mm(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), Phantom(7).draw(0.0).pixels)
     done = run("predict", str(tmp_path / "a.png"), "--output-jsonl", "-")

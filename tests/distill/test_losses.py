@@ -23,17 +23,35 @@ def test_dice_by_hand() -> None:
 
 def test_mask_loss_by_hand() -> None:
     logits, target = torch.zeros(1, 1, 1, 2), torch.tensor([[[[1.0, 0.0]]]])
-    loss = float(mask_loss(logits, target, torch.tensor([True])))
+    loss = float(mask_loss(logits, target, torch.tensor([[True]])))
     assert loss == pytest.approx(1 - 2 / 3 + math.log(2))
 
 
 def test_an_unlabelled_mask_is_not_background() -> None:
     logits = torch.randn(2, 1, 8, 8, requires_grad=True)
-    loss = mask_loss(logits, torch.zeros(2, 1, 8, 8), torch.tensor([True, False]))
+    loss = mask_loss(logits, torch.zeros(2, 1, 8, 8), torch.tensor([[True], [False]]))
     loss.backward()  # type: ignore[no-untyped-call]
     assert logits.grad is not None
     assert float(logits.grad[0].abs().sum()) > 0
     assert float(logits.grad[1].abs().sum()) == 0
+
+
+def test_each_structure_has_its_own_flag() -> None:
+    logits = torch.randn(2, 2, 8, 8, requires_grad=True)
+    target = torch.rand(2, 2, 8, 8)
+    labelled = torch.tensor([[True, False], [True, True]])
+    loss = mask_loss(logits, target, labelled)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+    moved = logits.grad.abs().sum(dim=(2, 3)) > 0
+    assert torch.equal(moved, labelled)
+    # every labelled mask weighs the same
+    singles = [
+        mask_loss(logits[i : i + 1, m : m + 1], target[i : i + 1, m : m + 1], torch.ones(1, 1) > 0)
+        for i, m in ((0, 0), (1, 0), (1, 1))
+    ]
+    mean = torch.stack(singles).mean()
+    assert float(loss.detach()) == pytest.approx(float(mean.detach()), rel=1e-5)
 
 
 def test_an_unlabelled_plane_adds_nothing() -> None:
