@@ -104,7 +104,8 @@ def find_engine(bundle: Bundle, precision: Precision, here: Target) -> Engine:
     if not fitting:
         raise ProviderError(
             f"engine of {bundle.manifest.name} {bundle.manifest.version} in {precision.value}",
-            arrived="; ".join(filter(None, reasons)) or "none, it was not built yet",
+            expected="one for this machine",
+            arrived=", ".join(f"one {reason}" for reason in reasons) or "none, not built yet",
             remedy=f"Run: fetalclip-edge build --model {bundle.folder} "
             f"--precision {precision.value}",
         )
