@@ -20,7 +20,7 @@ from tests.conformance.simulated_tensorrt import Conditions, SimulatedTensorRt
 
 
 class Machine:
-    """A cart that code under test takes for a real one from its construction on."""
+    """A cart that code under test takes for a real one inside `with`."""
 
     def __init__(self, conditions: Conditions) -> None:
         real_cuda = importlib.import_module("cuda.bindings.runtime")
@@ -32,34 +32,37 @@ class Machine:
         )
         real = importlib.import_module("tensorrt_bindings")
         self.tensorrt = SimulatedTensorRt(real, self.gpu, conditions)
-        self.modules = {
-            "tensorrt": self.tensorrt.module,
-            "cuda.bindings.runtime": self.gpu.module,
-        }
+        self._package = importlib.import_module("cuda.bindings")
+
+    def __enter__(self) -> Machine:
+        # code that was imported on another machine holds that machine's modules
+        for name in [name for name in sys.modules if name.startswith("fetalclip_edge")]:
+            del sys.modules[name]
+        sys.modules["tensorrt"] = self.tensorrt.module
+        self._use_cuda(self.gpu.module)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        del sys.modules["tensorrt"]
+        self._use_cuda(self.gpu.real)
+
+    def _use_cuda(self, module: Any) -> None:
+        sys.modules["cuda.bindings.runtime"] = module
+        self._package.runtime = module  # type: ignore[attr-defined]
 
 
 def run(arguments: list[str], conditions: Conditions) -> dict[str, Any]:
     """Runs one command on a machine of its own."""
     machine = Machine(conditions)
-    for name in [name for name in sys.modules if name.startswith("fetalclip_edge")]:
-        del sys.modules[name]
-    package = importlib.import_module("cuda.bindings")
-    real = package.runtime
-    before = sys.modules["cuda.bindings.runtime"]
-    sys.modules.update(machine.modules)
-    package.runtime = machine.gpu.module  # type: ignore[attr-defined]
     out, err, code = io.StringIO(), io.StringIO(), 0
     argv, sys.argv = sys.argv, ["fetalclip-edge", *arguments]
     try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        with machine, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             importlib.import_module("fetalclip_edge.cli.app").main()
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
     finally:
         sys.argv = argv
-        sys.modules["cuda.bindings.runtime"] = before
-        package.runtime = real  # type: ignore[attr-defined]
-        del sys.modules["tensorrt"]
     gc.collect()
     return {
         "code": code,

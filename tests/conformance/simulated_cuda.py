@@ -50,6 +50,7 @@ class SimulatedCuda:
         self.times_ms: dict[int, float] = {}
         self.faults: list[str] = []
         self.calls: dict[str, int] = {}
+        self.mallocs_left: int | None = None
         self._clock_ms = 0.0
         self._next = 1
         self.module = _module(self)
@@ -57,6 +58,10 @@ class SimulatedCuda:
     # -- memory
 
     def cudaMalloc(self, size: int) -> Any:
+        if self.mallocs_left is not None:
+            if self.mallocs_left == 0:
+                return (*self.no("cudaErrorMemoryAllocation"), 0)
+            self.mallocs_left -= 1
         return self.ok(self._allocate("device", size))
 
     def cudaFree(self, address: int) -> Any:
