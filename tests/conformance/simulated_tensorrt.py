@@ -1,8 +1,6 @@
-"""Doubles of TensorRT's objects: the real classes' names, the docstrings' arguments, and no more.
+"""A TensorRT of doubles: it parses, builds, refuses and runs as the real one is known to.
 
-Each object is a mock with `spec_set` of the real class. A method that the double does not know,
-an argument that the docstring does not take, or a property that cannot be set is an error. What
-an engine computes is computed by ONNX Runtime, so that numbers can be compared.
+What an engine computes is computed by ONNX Runtime, so that numbers can be compared.
 """
 
 from __future__ import annotations
@@ -15,13 +13,12 @@ import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from unittest.mock import NonCallableMagicMock
 
 import numpy as np
 import onnx
 import onnxruntime
 
-from tests.conformance.signatures import accepts, bind, signatures
+from tests.conformance.doubles import Doubles
 from tests.conformance.simulated_cuda import SimulatedCuda
 
 KNOWN = {"Cast", "Sub", "Div", "ReduceMean", "Mul", "Add"}
@@ -63,7 +60,8 @@ class SimulatedTensorRt:
     def __init__(self, real: Any, gpu: SimulatedCuda, conditions: Conditions) -> None:
         self.real, self.gpu, self.conditions = real, gpu, conditions
         self.settings: dict[str, Any] = {}
-        self._states: dict[int, tuple[Any, dict[str, Any]]] = {}
+        self._doubles = Doubles(real)
+        self.double, self.state = self._doubles.double, self._doubles.state
         self.module = types.ModuleType("tensorrt")
         self.module.__dict__.update(
             {name: getattr(real, name) for name in dir(real) if not name.startswith("__")},
@@ -73,47 +71,8 @@ class SimulatedTensorRt:
             Runtime=self._constructor(real.Runtime, self._runtime),
         )
 
-    def double(self, cls: Any, methods: dict[str, Callable[..., Any]], **values: Any) -> Any:
-        """Returns a checked stand-in of a class.
-
-        Args:
-            cls: the real class.
-            methods: what its methods do; a call of any other method is an error.
-            values: what its properties hold; the reading of any other property is an error.
-        """
-        mock = NonCallableMagicMock(spec_set=cls)
-        state = dict(values)
-        self._states[id(mock)] = (mock, state)  # held, so that no other gets its id
-        for name in (name for name in dir(cls) if not name.startswith("_")):
-            real = getattr(cls, name)
-            if isinstance(real, property):
-                setattr(type(mock), name, _property(cls, name, state))
-            elif callable(real) and name not in methods:
-                setattr(mock, name, _forbidden(cls, name))
-        for name, behaviour in methods.items():
-            setattr(mock, name, self._checked(cls, name, behaviour))
-        return mock
-
-    def state(self, mock: Any) -> dict[str, Any]:
-        """Returns what the properties of a double hold, to read and to change."""
-        return self._states[id(mock)][1]
-
-    def _checked(self, cls: Any, name: str, behaviour: Callable[..., Any]) -> Callable[..., Any]:
-        found = signatures(getattr(cls, name), name)
-        if not found:
-            raise AttributeError(f"{cls.__name__}.{name} says nothing of its arguments")
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            for signature, bound in bind(found, args, kwargs):
-                taken = signature.parameters
-                if all(accepts(self.real, taken[k].annotation, v) for k, v in bound.items()):
-                    return behaviour(*bound.values())
-            raise TypeError(f"{cls.__name__}.{name} is called with {args} {kwargs}, takes {found}")
-
-        return call
-
     def _constructor(self, cls: Any, make: Callable[..., Any]) -> Callable[..., Any]:
-        return self._checked(cls, "__init__", make)
+        return self._doubles.checked(cls, "__init__", make)
 
     # -- building
 
@@ -324,22 +283,3 @@ def _array(address: int, shape: list[int], dtype: Any) -> Any:
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     memory = (ctypes.c_uint8 * size).from_address(address)
     return np.frombuffer(memory, dtype).reshape(shape)
-
-
-def _property(cls: Any, name: str, state: dict[str, Any]) -> property:
-    def read(_: Any) -> Any:
-        if name not in state:
-            raise NotImplementedError(f"the double of {cls.__name__} holds nothing for {name}")
-        return state[name]
-
-    def write(_: Any, value: Any) -> None:
-        state[name] = value
-
-    return property(read, None if getattr(cls, name).fset is None else write)
-
-
-def _forbidden(cls: Any, name: str) -> Callable[..., Any]:
-    def call(*_: Any, **__: Any) -> Any:
-        raise NotImplementedError(f"the double of {cls.__name__} has no behaviour for {name}")
-
-    return call
