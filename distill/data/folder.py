@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from distill.data.planes import PLANES
 from distill.data.sample import Sample, Split, StructureMask, check_no_leak
-from fetalclip_edge.bundle.manifest import Name
+from fetalclip_edge.bundle.fields import Name
 from fetalclip_edge.errors import InputError
 from fetalclip_edge.geometry import MAX_SPACING_MM
 from fetalclip_edge.sources.opening import find_images

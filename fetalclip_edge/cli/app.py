@@ -7,12 +7,14 @@ import sys
 import typer
 
 from fetalclip_edge import __version__
+from fetalclip_edge.cli.build import build
 from fetalclip_edge.cli.collect import collect
 from fetalclip_edge.cli.doctor import devices, doctor
 from fetalclip_edge.cli.inspect import inspect
 from fetalclip_edge.cli.predict import predict
 from fetalclip_edge.cli.stages import add_stages
 from fetalclip_edge.cli.stream import stream
+from fetalclip_edge.cli.verify import verify
 from fetalclip_edge.errors import EdgeError, MissingPackageError
 
 INTERRUPTED = 130
@@ -30,6 +32,8 @@ app.command()(stream)
 app.command()(predict)
 app.command()(inspect)
 app.command()(collect)
+app.command()(build)
+app.command()(verify)
 app.command()(doctor)
 app.command()(devices)
 add_stages(app)
