@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,7 @@ from distill.evaluation.pictures import (
 from distill.evaluation.report import Pictures, make_page
 from distill.evaluation.run import Evaluated, has_plane, run_evaluation
 from distill.evaluation.summary import main_rows
+from distill.evaluation.teacher import read_store
 from fetalclip_edge.cli.console import progress_console
 from fetalclip_edge.errors import SinkError
 from fetalclip_edge.model import Model
@@ -33,6 +35,8 @@ from fetalclip_edge.session import Session
 
 JSON_NAME = "evaluation.json"
 PAGE_NAME = "evaluation.html"
+_FILE_WIDTH = 120
+"""Columns of the table where stdout is a file: no row is broken."""
 
 
 def command(
@@ -54,11 +58,12 @@ def command(
     def watch(samples: Sequence[Sample], what: str) -> Iterable[Sample]:
         return track(samples, what, console=console, transient=True)
 
+    ask = None if store is None else partial(read_store, store)
     _make_folder(output_dir)
     samples = load_standard(data)
     # one thread adds in one order: two runs then agree to the last digit
     with Model(model, threads=1) as loaded:
-        done = run_evaluation(loaded, samples, watch, store)
+        done = run_evaluation(loaded, samples, watch, ask)
         shown = _pictures(loaded.session(gate=False), done) if pictures else Pictures()
     page = make_page(done.evaluation, head_outcomes(done.test), shown)
     write_whole(output_dir / JSON_NAME, done.evaluation.json())
@@ -88,8 +93,11 @@ def _pictures(session: Session, done: Evaluated) -> Pictures:
 
 def _print(evaluation: Evaluation) -> None:
     table = Table("test frames", box=None)
-    for title in ("value", "95 % interval", "frames", "patients"):
+    for title in ("value", "95 % interval", "frames", "groups"):
         table.add_column(title, justify="right", no_wrap=True)
     for row in main_rows(evaluation):
         table.add_row(*row.cells)
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = _FILE_WIDTH
+    console.print(table)

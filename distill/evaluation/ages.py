@@ -84,15 +84,15 @@ def age_scores(
     if not dated:
         return ()
     ways: list[tuple[str, Callable[[HeadOutcome], float | None]]] = [
-        ("measured HC, INTERGROWTH-21st formula", _from_hc(intergrowth_ga_days)),
-        ("measured HC, WHO median", _from_hc(who_ga_days)),
+        ("HC, INTERGROWTH-21st", _from_hc(intergrowth_ga_days)),
+        ("HC, WHO median", _from_hc(who_ga_days)),
     ]
     if any(head.outcome.bank_ga_days is not None for head in dated):
         ways.insert(0, ("text bank", lambda head: head.outcome.bank_ga_days))
     if any(map(is_dated, training_hc_mm)):
         guess = best_constant_ga_days(training_hc_mm)
-        weeks = f"{guess // 7}w{guess % 7}d"
-        ways.append((f"constant guess, {weeks} (best on training frames)", lambda _: float(guess)))
+        name = f"constant guess {guess // 7}w{guess % 7}d"
+        ways.append((name, lambda _: float(guess)))
     return tuple(
         _score(name, stand_in and name == "text bank", dated, [way(head) for head in dated])
         for name, way in ways
@@ -125,7 +125,7 @@ def _score(
     return AgeScores(
         name=name,
         stand_in=stand_in,
-        vpr=Resampler.of([h.outcome.sample for h in heads]).mean(np.asarray(valid, np.float64)),
+        vpr=Resampler.of([h.outcome.sample for h in heads]).share(valid),
         days=agreement([off for off, _ in days], [group for _, group in days]),
         mm=agreement([off for off, _ in mm], [group for _, group in mm]),
     )

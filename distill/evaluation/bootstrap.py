@@ -96,6 +96,19 @@ class Resampler:
             interval = float(low), float(high)
         return Figure(value, interval, len(frames), self._count)
 
+    def share(self, marked: Sequence[bool]) -> Figure:
+        """Returns the share of frames that are marked.
+
+        Where none or all are, every draw is the same and says nothing; the interval is then
+        the exact one of Clopper & Pearson (Biometrika 26(4), 1934), one trial a group.
+        """
+        figure = self.mean(np.asarray(marked, np.float64))
+        if figure.interval is None or 0.0 < figure.value < 1.0:
+            return figure
+        reach = 1.0 - 0.025 ** (1.0 / self._count)
+        interval = (0.0, reach) if figure.value == 0.0 else (1.0 - reach, 1.0)
+        return Figure(figure.value, interval, figure.n, figure.groups)
+
     def mean(self, values: ArrayLike) -> Figure:
         """Returns the mean of one number a frame."""
         column = np.asarray(values, np.float64)

@@ -121,4 +121,4 @@ def gate_scores(gated: Sequence[Outcome]) -> GateScores:
 def _share(outcomes: Sequence[Outcome], marked: Sequence[bool]) -> Figure | None:
     if not outcomes:
         return None
-    return Resampler.of([o.sample for o in outcomes]).mean(np.asarray(marked, np.float64))
+    return Resampler.of([o.sample for o in outcomes]).share(marked)

@@ -1,7 +1,8 @@
 """Linear probe: what a logistic regression on frozen embeddings can tell apart.
 
 Fitted on training frames; its one knob, C, is chosen on validation frames by macro F1 over the
-four classes. FetalCLIP's own probe is a linear layer too (arXiv 2502.14807).
+four classes, the smallest of equals. FetalCLIP's own probe is a linear layer too (Maani et al.,
+arXiv 2502.14807, 2025).
 """
 
 from __future__ import annotations
@@ -161,7 +162,8 @@ def _few_labels(data: ProbeData, percent: int, c: float) -> FewLabels:
 
 
 def _fit(x: Embeddings, y: NDArray[np.int64], c: float) -> LogisticRegression:
-    return LogisticRegression(C=c, max_iter=5000).fit(x, y)
+    # macro F1 counts every class alike; without the balance few labels hang on C
+    return LogisticRegression(C=c, class_weight="balanced", max_iter=5000).fit(x, y)
 
 
 def _four_f1(truth: NDArray[np.int64], guess: NDArray[np.int64]) -> float:

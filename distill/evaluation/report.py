@@ -31,14 +31,16 @@ _METHOD = (
     "Intervals are 95 % percentile intervals of a cluster bootstrap with 2,000 draws: frames of "
     "one patient resemble each other, so that patients are drawn, not frames. HC18 names no "
     "patient; its file number stands for one, although some women have several numbers, so that "
-    "its intervals are somewhat too narrow.",
+    "its intervals are somewhat too narrow. Where no frame, or every one, counts for a share, "
+    "the interval is the exact one of Clopper and Pearson with one trial a patient; an F1 of 1 "
+    "in every draw has none that means anything.",
     "DSC is taken in source pixels against the ellipse through the drawn outline; per image it "
     "is averaged over images, pooled it is taken over all pixels of all images at once.",
     "HC is the circumference of the ellipse fitted to the outline, with the gate off, against "
     "the published value. Limits of agreement are bias +- 1.96 standard deviations (Bland & "
     "Altman, Lancet 1986). The trimester is that of the true HC's INTERGROWTH-21st age.",
-    "Macro F1 is the plain mean of F1 over classes, on frames of these classes. The four classes "
-    "are brain, abdomen, femur and thorax; cervix and other have too few frames here.",
+    "F1 is macro F1, the plain mean of F1 over classes, on frames of these classes. The four "
+    "classes are brain, abdomen, femur and thorax; cervix and other have too few frames here.",
 )
 
 
@@ -83,7 +85,7 @@ def _blocks(
             Column("value", numeric=True),
             Column("95 % interval", numeric=True),
             Column("frames", numeric=True),
-            Column("patients", numeric=True),
+            Column("groups", numeric=True),
         ),
         tuple(row.cells for row in main_rows(evaluation)),
     )
@@ -115,7 +117,7 @@ def _how(evaluation: Evaluation) -> Iterator[Block]:
             Column("data set"),
             Column("split"),
             Column("frames", numeric=True),
-            Column("patients", numeric=True),
+            Column("groups", numeric=True),
         ),
         tuple((p.data_set, p.split, str(p.frames), str(p.groups)) for p in evaluation.data),
     )

@@ -22,8 +22,9 @@ def age_blocks(evaluation: Evaluation) -> Iterator[Block]:
         "2.5 % and the 97.5 % WHO quantile at that age (VPR), over frames with 100 to 342 mm. "
         "This is a weak measure: a constant guess shows what it is worth. Errors in days are "
         "against the age at which the true HC is the WHO median; errors in mm are of the WHO "
-        "median at the predicted age. Two charts disagree by some days, and a chart's own spread "
-        "between fetuses is in none of these figures."
+        "median at the predicted age. The constant is the one that is best on training frames. "
+        "Two charts disagree by some days, and a chart's own spread between fetuses is in none "
+        "of these figures."
     )
     bars = tuple(Bar(_name(a), a.vpr.value, a.vpr.interval) for a in evaluation.ages)
     yield Figure(BarChart(bars, Axis("VPR", 0.0, 1.0)), "Valid prediction rate by way of dating.")
@@ -31,9 +32,9 @@ def age_blocks(evaluation: Evaluation) -> Iterator[Block]:
         (
             Column("age by"),
             Column("VPR", numeric=True),
-            Column("error, days", numeric=True),
-            Column("bias, days", numeric=True),
-            Column("error, mm", numeric=True),
+            Column("error (d)", numeric=True),
+            Column("bias (d)", numeric=True),
+            Column("error (mm)", numeric=True),
             Column("frames", numeric=True),
         ),
         tuple(map(_row, evaluation.ages)),

@@ -43,12 +43,12 @@ def head_blocks(evaluation: Evaluation, heads: Sequence[HeadOutcome]) -> Iterato
             Column("measured", numeric=True),
             Column("DSC", numeric=True),
             Column("DSC pooled", numeric=True),
-            Column("HC error, mm", numeric=True),
-            Column("HC bias, mm", numeric=True),
-            Column("limits of agreement, mm", numeric=True),
+            Column("HC error (mm)", numeric=True),
+            Column("bias (mm)", numeric=True),
+            Column("limits (mm)", numeric=True),
         ),
         tuple(map(_trimester_row, evaluation.trimesters)),
-        "By trimester of the true HC; intervals in brackets",
+        "By trimester of the true HC: intervals in brackets, limits of agreement",
     )
     yield Figure(
         Histogram(tuple(head.dsc for head in heads), "DSC per image"),

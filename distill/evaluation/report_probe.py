@@ -26,7 +26,9 @@ def probe_blocks(evaluation: Evaluation) -> Iterator[Block]:
     yield Paragraph(
         "A logistic regression on frozen embeddings, fitted on training frames; its penalty was "
         f"chosen on validation frames with all labels (C = {evaluation.probe.c:g}). Few labels "
-        f"are the mean over {DRAWS} draws, each with at least one frame of every class."
+        f"are the mean over {DRAWS} draws, each with at least one frame of every class. "
+        "Where an encoder was itself trained on labels of these frames, few labels show how well "
+        "its classes are set apart, not how few labels it needs."
     )
     if kept is not None:
         word = "stand-in teacher" if kept.stand_in else "teacher"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from distill.evaluation.planes import PlaneScores, plane_scores
 from distill.evaluation.probe import Probe, ProbeData, fit_probe
 from distill.evaluation.retention import Retention, f1_ratio
 from distill.evaluation.shortcut import shortcut_scores
-from distill.evaluation.teacher import TeacherEmbeddings, read_store
+from distill.evaluation.teacher import TeacherEmbeddings
 from fetalclip_edge.bundle.load import Bundle
 from fetalclip_edge.bundle.manifest import Manifest
 from fetalclip_edge.errors import CheckFailedError
@@ -29,6 +28,8 @@ from fetalclip_edge.sinks.summary import versions
 
 Watch = Callable[[Sequence[Sample], str], Iterable[Sample]]
 """Hands samples on, and shows how far it is."""
+
+AskTeacher = Callable[[Sequence[Sample]], TeacherEmbeddings]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def check_unseen(manifest: Manifest, samples: Sequence[Sample]) -> None:
 
 
 def run_evaluation(
-    model: Model, samples: Sequence[Sample], watch: Watch, store: Path | None = None
+    model: Model, samples: Sequence[Sample], watch: Watch, ask: AskTeacher | None = None
 ) -> Evaluated:
     """Measures a bundle on test frames.
 
@@ -70,17 +71,17 @@ def run_evaluation(
         model: an entered model.
         samples: labelled frames of all splits.
         watch: shows progress.
-        store: folder of a teacher store that holds the frames with a plane, or None.
+        ask: gives the teacher's embeddings of the frames with a plane; None without a teacher.
 
     Raises:
         CheckFailedError: the bundle was trained on a test frame.
-        InputError: an image or the store cannot be used.
+        InputError: an image or the teacher's store cannot be used.
     """
     manifest = model.bundle.manifest
     test = [sample for sample in samples if sample.split is Split.TEST]
     check_unseen(manifest, test)
     planes = [sample for sample in samples if has_plane(sample)]
-    teacher = None if store is None else read_store(store, planes)
+    teacher = None if ask is None else ask(planes)
 
     session = model.session(gate=False)
     outcomes = evaluate(session, watch(test, "test frames"))

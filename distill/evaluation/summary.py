@@ -77,21 +77,21 @@ def _heads(evaluation: Evaluation) -> Iterator[_Maybe]:
         yield "head DSC, mean per image", evaluation.heads.dsc, ""
         yield "head DSC, pooled over pixels", evaluation.heads.dsc_pooled, ""
         if (hc := evaluation.heads.hc) is not None:
-            yield "HC mean absolute error, gate off", hc.mean_abs, "mm"
-            yield "HC bias, measured - true", hc.bias, "mm"
-            yield "HC lower 95 % limit of agreement", hc.lower, "mm"
-            yield "HC upper 95 % limit of agreement", hc.upper, "mm"
-    yield "share of heads that the gate withholds", evaluation.gate.withheld, ""
-    yield "share of other planes where HC is shown", evaluation.gate.shown_elsewhere, ""
+            yield "HC mean absolute error", hc.mean_abs, "mm"
+            yield "HC bias", hc.bias, "mm"
+            yield "HC lower limit of agreement", hc.lower, "mm"
+            yield "HC upper limit of agreement", hc.upper, "mm"
+    yield "HC withheld by the gate", evaluation.gate.withheld, ""
+    yield "HC shown on other planes", evaluation.gate.shown_elsewhere, ""
 
 
 def _planes(evaluation: Evaluation) -> Iterator[_Maybe]:
     for scores in evaluation.planes:
         name = classification_name(scores)
-        yield f"{name}: macro F1, four classes", scores.four, ""
-        yield f"{name}: macro F1, every class that it can say", scores.all, ""
+        yield f"{name}: F1, four classes", scores.four, ""
+        yield f"{name}: F1, all its classes", scores.all, ""
     if evaluation.shortcut is not None:
-        yield "form of the file alone: macro F1, four classes", evaluation.shortcut.test, ""
+        yield "form of the files alone: F1, four classes", evaluation.shortcut.test, ""
 
 
 def _probes(evaluation: Evaluation) -> Iterator[_Maybe]:
@@ -104,11 +104,11 @@ def _probes(evaluation: Evaluation) -> Iterator[_Maybe]:
 
 
 def _probe(scores: ProbeScores, name: str) -> Iterator[_Maybe]:
-    yield f"{name}: macro F1, four classes", scores.all_labels.four, ""
-    yield f"{name}: macro F1, every class of its training", scores.all_labels.all, ""
+    yield f"{name}: F1, four classes", scores.all_labels.four, ""
+    yield f"{name}: F1, all its classes", scores.all_labels.all, ""
     for few in scores.few:
-        words = f"{few.percent} % of the labels ({few.labelled})"
-        yield f"{name}: macro F1, four classes, {words}", few.four, ""
+        words = f"{few.percent} % of labels"
+        yield f"{name}: F1, four classes, {words}", few.four, ""
 
 
 def _ages(evaluation: Evaluation) -> Iterator[_Maybe]:
@@ -116,4 +116,4 @@ def _ages(evaluation: Evaluation) -> Iterator[_Maybe]:
         note = STAND_IN if scores.stand_in else ""
         yield f"age by {scores.name}{note}: VPR", scores.vpr, ""
         if scores.days is not None:
-            yield f"age by {scores.name}{note}: mean absolute error", scores.days.mean_abs, "d"
+            yield f"age by {scores.name}{note}: mean error", scores.days.mean_abs, "d"

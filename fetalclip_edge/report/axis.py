@@ -6,6 +6,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+_ABOUT = 7
+"""Steps that an axis is cut into, more or less."""
+
 _ROUND_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
@@ -62,7 +65,7 @@ class Axis:
         low, high = min(held), max(held)
         if low == high:
             low, high = low - 0.5, high + 0.5
-        step = _step(low, high, 5)
+        step = _step(low, high)
         return cls(label, math.floor(low / step) * step, math.ceil(high / step) * step, unit)
 
     @property
@@ -76,11 +79,11 @@ class Axis:
             return math.log(value / self.low) / math.log(self.high / self.low)
         return (value - self.low) / (self.high - self.low)
 
-    def ticks(self, about: int = 5) -> tuple[tuple[float, str], ...]:
-        """Returns (value, words) of about as many ticks, all with the same decimals."""
+    def ticks(self) -> tuple[tuple[float, str], ...]:
+        """Returns (value, words) of every tick, all with the same decimals."""
         if self.marks is not None:
             return tuple((value, f"{value:g}") for value in self.marks)
-        step = _step(self.low, self.high, about)
+        step = _step(self.low, self.high)
         first = math.ceil(self.low / step - 1e-9)
         last = math.floor(self.high / step + 1e-9)
         decimals = max(0, -math.floor(math.log10(step) + 1e-9))
@@ -90,7 +93,7 @@ class Axis:
         return tuple((value, f"{value + 0.0:.{decimals}f}") for value in values)
 
 
-def _step(low: float, high: float, about: int) -> float:
-    raw = (high - low) / about
+def _step(low: float, high: float) -> float:
+    raw = (high - low) / _ABOUT
     power = 10.0 ** math.floor(math.log10(raw))
     return next(power * step for step in _ROUND_STEPS if power * step >= raw * (1 - 1e-9))

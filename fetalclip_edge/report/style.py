@@ -35,7 +35,8 @@ th { text-align: left; font-weight: 600; border-bottom: 2px solid var(--ink); }
 th, td { padding: .34rem 1.1rem .34rem 0; vertical-align: top; }
 td { border-bottom: 1px solid var(--rule); overflow-wrap: anywhere; }
 th:last-child, td:last-child { padding-right: 0; }
-.num { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.num { text-align: right; font-variant-numeric: tabular-nums; }
+td.num { white-space: nowrap; }
 figure { margin: 1.1rem 0 1.6rem; }
 figcaption { color: var(--dim); font-size: .9rem; margin-top: .3rem; max-width: 44rem; }
 svg { max-width: 100%; height: auto; display: block; font: 13px system-ui, "Segoe UI",
