@@ -37,6 +37,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("distill", "distill.cli.distill", "Teach a compact student (from a checkout)."),
     Stage("prompts", "distill.cli.prompts", "Add a text bank to a bundle (from a checkout)."),
     Stage("embed", "distill.cli.embed", "Run a teacher once over all frames (from a checkout)."),
+    Stage("evaluate", "distill.cli.evaluate", "Measure a bundle on test frames (from a checkout)."),
     Stage("export", "export.cli.export", "Pack a student into a bundle (from a checkout)."),
 )
 
