@@ -102,8 +102,50 @@ class SegmentationHead(_Part):
 Head = Annotated[ClassificationHead | SegmentationHead, Field(discriminator="kind")]
 
 
+class AcceptanceFigure(_Part):
+    """How far a file is from the reference in one respect, and how far it was allowed to be."""
+
+    name: Literal["hc_change_mean_mm", "hc_change_p95_mm", "dsc_drop", "plane_f1_drop"]
+    value: float
+    upper_95: float = Field(description="upper end of the 95 % bootstrap interval over frames")
+    limit: float
+    data: str
+    n: Annotated[int, Field(ge=1)]
+
+
+class Acceptance(_Part):
+    """Why a file of lower precision may be used: it held against the reference, figure by figure.
+
+    Changes are absolute, frame by frame; drops are reference minus file, as a share of 1.
+    """
+
+    reference_backend: Backend
+    reference_precision: Precision
+    ran_on: str = Field(description="what ran the file for these figures")
+    split: str
+    calibration_set_sha256: Sha256
+    ranges: str = Field(description="how activation ranges were taken from the calibration set")
+    float_layers: tuple[str, ...] = Field(description="layers kept in floating point")
+    figures: Annotated[tuple[AcceptanceFigure, ...], Field(min_length=1)]
+    command: str
+
+    @model_validator(mode="after")
+    def _held(self) -> Acceptance:
+        for figure in self.figures:
+            if figure.upper_95 > figure.limit:
+                raise ValueError(
+                    f"{figure.name} must stay within {figure.limit:g}, got up to "
+                    f"{figure.upper_95:g}: such a file may not be in a bundle"
+                )
+        return self
+
+
 class FileEntry(_Part):
-    """One model file; exactly one for each (backend, precision)."""
+    """One model file; exactly one for each (backend, precision).
+
+    Two entries may name one path where one file serves both, as fp32 does for ONNX Runtime and
+    for TensorRT. `acceptance` is what an INT8 file was let in by.
+    """
 
     backend: Backend
     precision: Precision
@@ -111,6 +153,7 @@ class FileEntry(_Part):
     sha256: Sha256
     bytes: Annotated[int, Field(gt=0, le=2**31)]
     opset: Annotated[int, Field(ge=1)]
+    acceptance: Acceptance | None = None
 
 
 class EmbeddingSpace(_Part):
@@ -224,7 +267,7 @@ class Manifest(_Part):
         for what, keys in (
             ("(backend, precision) of files", [(f.backend, f.precision) for f in self.files]),
             ("head names", [head.name for head in self.heads]),
-            ("paths of files", [f.path for f in self.files]),
+            ("paths of files", [path for path, *_ in {(f.path, f.bytes, f.opset) for f in self.files}]),
             ("golden frames", [frame.path for frame in self.golden.frames]),
             (
                 "(backend, precision) of tolerances",
