@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from sklearn.metrics import f1_score
 from torch import nn
 from torch.nn import functional
 
 from distill.data.cache import CachedFrames
-from distill.data.planes import PLANES
-
-FOUR_CLASSES = ("brain", "abdomen", "femur", "thorax")
+from distill.data.planes import FOUR_CLASSES, PLANES
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +29,6 @@ class Scores:
     def merit(self) -> float:
         """What a checkpoint is chosen by."""
         return self.dsc + self.f1
-
-
-def macro_f1(truth: list[int], guess: list[int], classes: tuple[int, ...]) -> float:
-    """Returns the mean over `classes` of 2TP / (2TP + FP + FN)."""
-    values = []
-    for c in classes:
-        tp = sum(t == c and g == c for t, g in zip(truth, guess, strict=True))
-        wrong = sum((t == c) != (g == c) for t, g in zip(truth, guess, strict=True))
-        values.append(2 * tp / (2 * tp + wrong) if tp + wrong else 0.0)
-    return sum(values) / len(values)
 
 
 @torch.no_grad()
@@ -77,5 +66,8 @@ def score(
                 guess.append(int(out.plane[k].argmax()))
     four = tuple(PLANES.index(name) for name in FOUR_CLASSES)
     kept = [(t, g) for t, g in zip(truth, guess, strict=True) if t in four]
-    f1 = macro_f1([t for t, _ in kept], [g for _, g in kept], four) if kept else 0.0
+    f1 = 0.0
+    if kept:
+        pair = zip(*kept, strict=True)
+        f1 = float(f1_score(*pair, labels=four, average="macro", zero_division=0.0))
     return Scores(dsc=sum(dsc) / len(dsc) if dsc else 0.0, f1=f1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from distill.data.planes import BRAIN
-from distill.evaluate import Outcome
+from distill.evaluation.outcome import Outcome
 from fetalclip_edge.bundle.manifest import Gate
 from fetalclip_edge.errors import CheckFailedError
 

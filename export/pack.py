@@ -14,7 +14,10 @@ import torch
 from distill.data.cache import CachedFrames
 from distill.data.planes import PLANES
 from distill.data.sample import Sample, Split
-from distill.evaluate import evaluate, f1_figure, mean_figure
+from distill.evaluation.bootstrap import Figure, group_of
+from distill.evaluation.heads import gate_scores, head_outcomes, head_scores
+from distill.evaluation.outcome import evaluate
+from distill.evaluation.planes import FOUR, f1_figure
 from distill.model import Student, StudentSpec
 from distill.train import TrainConfig
 from export.gate import choose_gate
@@ -202,38 +205,39 @@ def _placeholder(dim: int) -> GoldenReference:
 
 
 def _metrics(open_session: Session, gated: Session, test: list[Sample]) -> tuple[Metric, ...]:
-    outcomes, shown = evaluate(open_session, test), evaluate(gated, test)
-    heads = [o for o in outcomes if o.sample.hc_mm is not None]
-    off = [abs(o.hc_mm - o.sample.hc_mm) for o in heads if o.hc_mm is not None and o.sample.hc_mm]
-    others = [o for o in shown if o.sample.plane in (1, 2, 3)]
-    withheld = [float(o.hc_mm is None) for o in shown if o.sample.hc_mm is not None]
+    outcomes, gate = evaluate(open_session, test), gate_scores(evaluate(gated, test))
+    heads = head_scores(head_outcomes(outcomes))
+    planes = [o for o in outcomes if o.sample.data_set == "FETAL_PLANES_DB"]
+    f1 = f1_figure(
+        [-1 if o.sample.plane is None else o.sample.plane for o in planes],
+        [o.plane for o in planes],
+        [group_of(o.sample) for o in planes],
+        FOUR,
+    )
+    hc = None if heads is None else heads.hc
     rows = (
-        ("head DSC", "1", "HC18", mean_figure([o.dsc or 0.0 for o in heads])),
-        ("HC mean absolute error, gate off", "mm", "HC18", mean_figure(off)),
-        ("HC withheld by the gate", "1", "HC18", mean_figure(withheld)),
-        (
-            "HC shown on abdomen, femur and thorax",
-            "1",
-            "FETAL_PLANES_DB",
-            mean_figure([float(o.hc_mm is not None) for o in others]),
-        ),
-        (
-            "plane macro F1 over brain, abdomen, femur, thorax",
-            "1",
-            "FETAL_PLANES_DB",
-            f1_figure([o for o in outcomes if o.sample.data_set == "FETAL_PLANES_DB"]),
-        ),
+        ("head DSC", "1", "HC18", None if heads is None else heads.dsc),
+        ("HC mean absolute error, gate off", "mm", "HC18", None if hc is None else hc.mean_abs),
+        ("HC withheld by the gate", "1", "HC18", gate.withheld),
+        ("HC shown on other planes", "1", "FETAL_PLANES_DB", gate.shown_elsewhere),
+        ("plane macro F1 over brain, abdomen, femur, thorax", "1", "FETAL_PLANES_DB", f1),
     )
     return tuple(
-        Metric(
-            name=name,
-            value=round(figure.value, 4),
-            unit=unit,
-            data=data,
-            split="test: no training step saw these frames",
-            n=figure.n,
-            interval_95=(round(figure.low, 4), round(figure.high, 4)),
-            command=COMMAND,
-        )
-        for name, unit, data, figure in rows
+        _metric(name, unit, data, figure) for name, unit, data, figure in rows if figure is not None
+    )
+
+
+def _metric(name: str, unit: str, data: str, figure: Figure) -> Metric:
+    interval = None
+    if figure.interval is not None:
+        interval = round(figure.interval[0], 4), round(figure.interval[1], 4)
+    return Metric(
+        name=name,
+        value=round(figure.value, 4),
+        unit=unit,
+        data=data,
+        split="test: no training step saw these frames",
+        n=figure.n,
+        interval_95=interval,
+        command=COMMAND,
     )

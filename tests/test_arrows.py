@@ -17,7 +17,7 @@ ALLOWED = {
     "export": {"fetalclip_edge", "distill"},
     "calibration": {"fetalclip_edge"},
 }
-TRAINING = {"torch", "torchvision", "timm", "open_clip", "onnx", "onnxscript"}
+TRAINING = {"torch", "torchvision", "timm", "open_clip", "onnx", "onnxscript", "sklearn"}
 
 
 def _imports(path: Path) -> set[str]:

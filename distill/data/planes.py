@@ -14,6 +14,9 @@ from fetalclip_edge.errors import InputError
 
 PLANES = ("brain", "abdomen", "femur", "thorax", "cervix", "other")
 BRAIN = PLANES.index("brain")
+FOUR_CLASSES = ("brain", "abdomen", "femur", "thorax")
+"""The classes with enough frames to carry statistics."""
+
 _NAMES = {
     "Fetal brain": "brain",
     "Fetal abdomen": "abdomen",

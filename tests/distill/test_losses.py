@@ -10,7 +10,6 @@ import torch
 
 from distill.data.sample import Sample, Split, check_no_leak
 from distill.losses import dice_loss, mask_loss, plane_loss
-from distill.score import macro_f1
 from fetalclip_edge.errors import CheckFailedError
 
 
@@ -41,11 +40,6 @@ def test_an_unlabelled_plane_adds_nothing() -> None:
     loss = float(plane_loss(logits, torch.tensor([0, -1]), smoothing=0.0))
     assert loss == pytest.approx(math.log(1 + math.exp(-2)))
     assert float(plane_loss(logits, torch.tensor([-1, -1]))) == 0.0
-
-
-def test_macro_f1_by_hand() -> None:
-    # class 0: TP 1, FN 1, FP 0 -> 2/3; class 1: TP 1, FN 0, FP 1 -> 2/3
-    assert macro_f1([0, 0, 1], [0, 1, 1], (0, 1)) == pytest.approx(2 / 3)
 
 
 def test_a_leaking_split_is_refused() -> None:

@@ -1,0 +1,1 @@
+"""One self-contained HTML page from typed blocks: words, tables, figures and pictures."""
