@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fetalclip_edge.display import can_show
+from fetalclip_edge.processor import int8_instructions
 
 MIN_PYTHON = (3, 10)
 _TIMEOUT_S = 10.0
@@ -92,12 +93,10 @@ def _onnxruntime() -> Finding:
 
 
 def _vnni() -> Finding:
-    """INT8 dot products of the processor, from the kernel's list of its features."""
     what = "INT8 instructions"
-    text = _text(Path("/proc/cpuinfo"))
-    if text is None:
+    names = int8_instructions()
+    if names is None:
         return Finding(what, "not known on this system", False)
-    names = {"avx512_vnni", "avx_vnni", "asimddp", "i8mm"} & set(text.split())
     remedy = "INT8 brings little on this processor; use fp32"
     return Finding(what, ", ".join(sorted(names)) or "missing", bool(names), remedy)
 

@@ -7,6 +7,7 @@ from types import TracebackType
 
 from fetalclip_edge.bundle.load import Bundle, default_bundle_path, load_bundle
 from fetalclip_edge.bundle.manifest import Backend, Precision
+from fetalclip_edge.choosing import Choice, choose, obstacle_here
 from fetalclip_edge.runners.base import Runner
 from fetalclip_edge.session import Session
 
@@ -21,11 +22,17 @@ class Model:
     Args:
         folder: the bundle's folder; None is the bundle that the package ships.
         expect_digest: sha256 of the manifest; any other bundle is refused.
-        precision: arithmetic of the model file.
+        backend: what runs it; None chooses what is fastest here.
+        precision: its arithmetic; None chooses the fastest that passed its gate.
         threads: threads for one inference; 0 lets the backend choose.
+
+    Attributes:
+        bundle: the checked bundle.
+        choice: what runs it, and why nothing faster does.
 
     Raises:
         BundleError: the bundle must not be used.
+        EnvironmentFault: this machine lacks what was asked for.
     """
 
     def __init__(
@@ -33,19 +40,20 @@ class Model:
         folder: Path | None = None,
         *,
         expect_digest: str | None = None,
-        precision: Precision = Precision.FP32,
+        backend: Backend | None = None,
+        precision: Precision | None = None,
         threads: int = 0,
     ) -> None:
         self.bundle: Bundle = load_bundle(
             default_bundle_path() if folder is None else folder, expect_digest=expect_digest
         )
-        self._runner = self._make_runner(precision, threads)
-
-    def _make_runner(self, precision: Precision, threads: int) -> Runner:
-        from fetalclip_edge.runners.onnxruntime import OnnxRuntimeRunner
-
-        path = self.bundle.model_path(Backend.ONNXRUNTIME, precision)
-        return OnnxRuntimeRunner(path, precision=precision.value, threads=threads)
+        self.choice: Choice = choose(
+            self.bundle.manifest,
+            obstacle_here(self.bundle),
+            backend=backend,
+            precision=precision,
+        )
+        self._runner = make_runner(self.bundle, self.choice, threads)
 
     def __enter__(self) -> Model:
         self._runner.__enter__()
@@ -62,3 +70,22 @@ class Model:
     def session(self, *, gate: bool = True) -> Session:
         """Returns a new stream over this model, with buffers and smoothing of its own."""
         return Session(self.bundle, self._runner, gate=gate)
+
+
+def make_runner(bundle: Bundle, choice: Choice, threads: int = 0) -> Runner:
+    """Returns the runner for a choice; nothing is loaded until it is entered.
+
+    Raises:
+        BundleError: the bundle has no such file.
+        EnvironmentFault: a package or an engine is missing.
+    """
+    if choice.backend is Backend.TENSORRT:
+        from fetalclip_edge.runners.tensorrt import TensorRtRunner
+        from fetalclip_edge.tensorrt.store import find_engine
+        from fetalclip_edge.tensorrt.target import read_target
+
+        return TensorRtRunner(find_engine(bundle, choice.precision, read_target()))
+    from fetalclip_edge.runners.onnxruntime import OnnxRuntimeRunner
+
+    path = bundle.model_path(choice.backend, choice.precision)
+    return OnnxRuntimeRunner(path, precision=choice.precision.value, threads=threads)

@@ -143,8 +143,8 @@ class Acceptance(_Part):
 class FileEntry(_Part):
     """One model file; exactly one for each (backend, precision).
 
-    Two entries may name one path where one file serves both, as fp32 does for ONNX Runtime and
-    for TensorRT. `acceptance` is what an INT8 file was let in by.
+    TensorRT builds from ONNX Runtime's fp32 file, so that one stands here once. `acceptance` is
+    what an INT8 file was let in by.
     """
 
     backend: Backend
@@ -267,7 +267,7 @@ class Manifest(_Part):
         for what, keys in (
             ("(backend, precision) of files", [(f.backend, f.precision) for f in self.files]),
             ("head names", [head.name for head in self.heads]),
-            ("paths of files", [path for path, *_ in {(f.path, f.bytes, f.opset) for f in self.files}]),
+            ("paths of files", [f.path for f in self.files]),
             ("golden frames", [frame.path for frame in self.golden.frames]),
             (
                 "(backend, precision) of tolerances",

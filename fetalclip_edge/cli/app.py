@@ -7,11 +7,13 @@ import sys
 import typer
 
 from fetalclip_edge import __version__
+from fetalclip_edge.cli.build import build
 from fetalclip_edge.cli.doctor import devices, doctor
 from fetalclip_edge.cli.inspect import inspect
 from fetalclip_edge.cli.predict import predict
 from fetalclip_edge.cli.stages import add_stages
 from fetalclip_edge.cli.stream import stream
+from fetalclip_edge.cli.verify import verify
 from fetalclip_edge.errors import EdgeError
 
 INTERRUPTED = 130
@@ -26,6 +28,8 @@ app = typer.Typer(
 app.command()(stream)
 app.command()(predict)
 app.command()(inspect)
+app.command()(build)
+app.command()(verify)
 app.command()(doctor)
 app.command()(devices)
 add_stages(app)

@@ -7,11 +7,15 @@ from typing import Annotated
 
 import typer
 
+from fetalclip_edge.cli.options import AUTO, BACKEND_HELP, PRECISION_HELP
+
 
 def predict(
     paths: Annotated[list[Path], typer.Argument(help="Images, or folders that hold them.")],
     model: Annotated[Path | None, typer.Option(help="Bundle folder.")] = None,
     expect_digest: Annotated[str | None, typer.Option(help="sha256 of the manifest.")] = None,
+    backend: Annotated[str, typer.Option(help=BACKEND_HELP)] = AUTO,
+    precision: Annotated[str, typer.Option(help=PRECISION_HELP)] = AUTO,
     spacing_mm: Annotated[float | None, typer.Option(help="mm per pixel of every image.")] = None,
     spacing_csv: Annotated[
         Path | None, typer.Option(help="CSV: filename, pixel size(mm)[, head circumference (mm)].")
@@ -29,9 +33,9 @@ def predict(
     from rich.progress import track
 
     from fetalclip_edge.cli.console import progress_console
+    from fetalclip_edge.cli.opening_model import open_model
     from fetalclip_edge.errors import ImageError, InputError
     from fetalclip_edge.geometry import checked_spacing
-    from fetalclip_edge.model import Model
     from fetalclip_edge.predicting import HcPair, hc_errors, list_images, predict_images
     from fetalclip_edge.signal import SignalState
     from fetalclip_edge.sinks.base import Report, Sink
@@ -49,7 +53,7 @@ def predict(
     done: list[HcPair] = []
     unusable = 0
     with ExitStack() as stack:
-        loaded = stack.enter_context(Model(model, expect_digest=expect_digest))
+        loaded = stack.enter_context(open_model(console, model, expect_digest, backend, precision))
         sinks: list[Sink] = []
         if output_jsonl is not None:
             sinks.append(JsonlSink(output_jsonl))

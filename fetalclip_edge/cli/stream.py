@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fetalclip_edge.cli.options import AUTO, BACKEND_HELP, PRECISION_HELP
+
 
 def stream(
     device: Annotated[
@@ -14,6 +16,8 @@ def stream(
     ],
     model: Annotated[Path | None, typer.Option(help="Bundle folder.")] = None,
     expect_digest: Annotated[str | None, typer.Option(help="sha256 of the manifest.")] = None,
+    backend: Annotated[str, typer.Option(help=BACKEND_HELP)] = AUTO,
+    precision: Annotated[str, typer.Option(help=PRECISION_HELP)] = AUTO,
     spacing_mm: Annotated[
         float | None, typer.Option(help="mm per pixel, for the size and sector seen at the start.")
     ] = None,
@@ -43,8 +47,8 @@ def stream(
     from contextlib import ExitStack
 
     from fetalclip_edge.cli.console import progress_console
+    from fetalclip_edge.cli.opening_model import open_model
     from fetalclip_edge.latency import LatencyRecorder
-    from fetalclip_edge.model import Model
     from fetalclip_edge.opening_feed import open_feed
     from fetalclip_edge.roi_option import parse_roi
     from fetalclip_edge.selftest import check_self_test, run_self_test
@@ -61,7 +65,7 @@ def stream(
     tracker = GeometryTracker(parse_roi(roi), spacing)
     feed = open_feed(device, pace=pace, drop=drop)
     with ExitStack() as stack:
-        loaded = stack.enter_context(Model(model, expect_digest=expect_digest))
+        loaded = stack.enter_context(open_model(console, model, expect_digest, backend, precision))
         manifest = loaded.bundle.manifest
         if self_test:
             check_self_test(run_self_test(loaded.bundle, loaded.session(gate=False)))
