@@ -69,7 +69,9 @@ class Aspects:
         depth = "unknown"
         if self.depth_mm is not None:
             depth = _bin(self.depth_mm, DEPTH_EDGES_MM, ("shallow", "usual", "deep"))
-        head = "none" if self.head == 0 else _bin(self.head, HEAD_EDGES, ("small", "usual", "large"))
+        head = (
+            "none" if self.head == 0 else _bin(self.head, HEAD_EDGES, ("small", "usual", "large"))
+        )
         gain = _bin(self.gain, GAIN_EDGES, ("dark", "usual", "bright"))
         return {"gain": gain, "depth": depth, "plane": self.plane, "head": head}
 

@@ -97,9 +97,7 @@ class Candidate:
         target, trial = self.found.target, self.found.trial
         golden = bundle.manifest.golden
         opset = next(o.version for o in onnx.load_from_string(self.found.model).opset_import)
-        entry = file_entry(
-            target.path, target.backend, Precision.INT8, opset, self.found.model
-        )
+        entry = file_entry(target.path, target.backend, Precision.INT8, opset, self.found.model)
         acceptance = Acceptance(
             reference_backend=golden.reference_backend,
             reference_precision=golden.reference_precision,

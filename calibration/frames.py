@@ -87,7 +87,9 @@ def choose_frames(where: Iterable[str], session: Session, manifest: Manifest) ->
     )
     heads = next((h for h in manifest.heads if isinstance(h, SegmentationHead)), None)
     head_planes = () if heads is None else heads.valid_planes
-    squares, names, aspects = [], [], []
+    squares: list[NDArray[np.uint8]] = []
+    names: list[str] = []
+    aspects: list[Aspects] = []
     known, passed_over = NearDuplicates(), Counter[str]()
     for name, pixels, scale in _read(where, passed_over):
         if len(squares) == MAX_CANDIDATES:

@@ -184,9 +184,7 @@ def _data(pairs: Sequence[tuple[Outcome, Outcome]]) -> str:
     return ", ".join(sorted({a.frame.data_set for a, _ in pairs}))
 
 
-def _macro_f1(
-    truth: NDArray[np.str_], guess: NDArray[np.str_], classes: tuple[str, ...]
-) -> float:
+def _macro_f1(truth: NDArray[np.str_], guess: NDArray[np.str_], classes: tuple[str, ...]) -> float:
     values = []
     for name in classes:
         hit = int(((truth == name) & (guess == name)).sum())

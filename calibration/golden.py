@@ -56,7 +56,9 @@ def golden_tolerance(
     )
     with OnnxRuntimeRunner(model, precision=precision.value, optimize=optimize) as runner:
         session = Session(bundle, runner, gate=False)  # as the self-test runs
-        outcomes = [_outcome(bundle, session, i, loosest) for i in range(len(bundle.golden_frames()))]
+        outcomes = [
+            _outcome(bundle, session, i, loosest) for i in range(len(bundle.golden_frames()))
+        ]
     failed = [outcome for outcome in outcomes if not outcome.passed]
     if failed:
         raise CheckFailedError(

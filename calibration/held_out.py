@@ -22,7 +22,6 @@ from fetalclip_edge.session import Session
 from fetalclip_edge.sources.images import read_image
 
 
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came out for one frame; every ellipse that could be fitted is measured.
@@ -32,12 +31,14 @@ class Outcome:
         hc_mm: measured HC, or None where no ellipse was found or the scale is not known.
         dsc: Dice coefficient with the filled outline, or None where there is none.
         plane: the plane said.
+        ellipse: the one that was fitted, in source pixels, or None.
     """
 
     frame: LabelledFrame
     hc_mm: float | None
     dsc: float | None
     plane: str | None
+    ellipse: Ellipse | None
 
 
 class HeldOut:
@@ -55,16 +56,6 @@ class HeldOut:
             if frame.outline is not None
         }
 
-    @property
-    def heads(self) -> tuple[LabelledFrame, ...]:
-        """Frames with an outline and a scale."""
-        return tuple(f for f in self.frames if f.outline is not None and f.spacing_mm is not None)
-
-    @property
-    def planes(self) -> tuple[LabelledFrame, ...]:
-        """Frames whose plane is labelled apart from a head's outline."""
-        return tuple(f for f in self.frames if f.plane is not None and f.outline is None)
-
     def outcomes(self, bundle: Bundle, model: Path, *, optimize: bool = True) -> list[Outcome]:
         """Returns what a model file says of every frame.
 
@@ -76,13 +67,6 @@ class HeldOut:
         with OnnxRuntimeRunner(model, precision="int8", optimize=optimize) as runner:
             session = Session(bundle, runner, gate=False)
             return [self._outcome(session, i, frame) for i, frame in enumerate(self.frames)]
-
-    def result(
-        self, bundle: Bundle, model: Path, frame: LabelledFrame, *, optimize: bool = True
-    ) -> Result:
-        """Returns the whole result of one frame, with masks, for a picture of it."""
-        with OnnxRuntimeRunner(model, precision="int8", optimize=optimize) as runner:
-            return self._process(Session(bundle, runner, gate=False), 0, frame)
 
     def ellipse(self, frame: LabelledFrame) -> Ellipse | None:
         """Returns the true ellipse of a frame, or None where it has no outline."""
@@ -100,12 +84,13 @@ class HeldOut:
         result = self._process(session, index, frame)
         hc = result.measurement("HC")
         mask = result.structures[0].mask if result.structures else None
-        ellipse = self._ellipses.get(frame.image)
+        truth = self._ellipses.get(frame.image)
         return Outcome(
             frame=frame,
             hc_mm=None if hc is None else hc.value_mm,
-            dsc=None if mask is None or ellipse is None else _dice(mask > 127, ellipse),
+            dsc=None if mask is None or truth is None else _dice(mask > 127, truth),
             plane=None if result.plane is None else result.plane.label,
+            ellipse=result.structures[0].geometry if result.structures else None,
         )
 
 

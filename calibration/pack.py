@@ -60,4 +60,3 @@ def pack(calibrated: Calibrated, folder: Path) -> Bundle:
         path: made.get(path, calibrated.bundle.folder / path) for path in manifest.digests()
     }
     return write_bundle(folder, manifest, data)
-

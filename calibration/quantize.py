@@ -80,9 +80,9 @@ def quantize(
         quantized = _for_onnxruntime(copy, ranges, method, float_layers, reduce_range)
     ordered = ONNXModel(quantized)
     ordered.topological_sort()
-    quantized = ordered.model
-    onnx.checker.check_model(quantized, full_check=True)
-    return quantized
+    made: onnx.ModelProto = ordered.model
+    onnx.checker.check_model(made, full_check=True)
+    return made
 
 
 def _for_onnxruntime(

@@ -49,7 +49,8 @@ def measure_speed(fp32: Path, int8: Path, squares: NDArray[np.uint8]) -> Speed:
         a, b = slow.new_context(), fast.new_context()
 
         def square(number: int) -> NDArray[np.uint8]:
-            return squares[number % len(squares)][None]
+            frame: NDArray[np.uint8] = squares[number % len(squares)][None]
+            return frame
 
         spent = take_turns(
             {"fp32": lambda n: a.infer(square(n)), "int8": lambda n: b.infer(square(n))}, ROUNDS
