@@ -22,8 +22,9 @@ from calibration.ranges import Ranges, compute_ranges, load_ranges, ranges_path
 from calibration.search import Found, Search
 from calibration.speed import Speed, measure_speed
 from calibration.splits import unseen
+from fetalclip_edge.bundle.acceptance import Acceptance
 from fetalclip_edge.bundle.load import Bundle
-from fetalclip_edge.bundle.manifest import Acceptance, Backend, FileEntry, Precision, Tolerance
+from fetalclip_edge.bundle.manifest import Backend, FileEntry, Precision, Tolerance
 from fetalclip_edge.bundle.write import file_entry
 from fetalclip_edge.errors import CheckFailedError
 from fetalclip_edge.labelled_frames import LabelledFrame
@@ -90,17 +91,14 @@ class Candidate:
         """Whether it may enter a bundle."""
         return self.verdict is not None and self.verdict.passed and self.tolerance is not None
 
-    def entry(self, bundle: Bundle, ranges: Ranges, split: str) -> FileEntry:
+    def entry(self, ranges: Ranges, split: str) -> FileEntry:
         """Returns its entry in the manifest; `CheckFailedError` unless it holds."""
         if self.verdict is None:
             raise CheckFailedError("INT8 gate", arrived="a file that failed on validation frames")
         target, trial = self.found.target, self.found.trial
-        golden = bundle.manifest.golden
-        opset = next(o.version for o in onnx.load_from_string(self.found.model).opset_import)
+        opset = next(o.version for o in onnx.load_model_from_string(self.found.model).opset_import)
         entry = file_entry(target.path, target.backend, Precision.INT8, opset, self.found.model)
         acceptance = Acceptance(
-            reference_backend=golden.reference_backend,
-            reference_precision=golden.reference_precision,
             ran_on=RAN_ON[target],
             split=split,
             calibration_set_sha256=ranges.set_sha256,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.held_out import Outcome
-from fetalclip_edge.bundle.manifest import AcceptanceFigure
+from fetalclip_edge.bundle.acceptance import AcceptanceFigure
 from fetalclip_edge.errors import CheckFailedError, InputError
 
 MIN_HELD_OUT = 100

@@ -40,7 +40,7 @@ def pack(calibrated: Calibrated, folder: Path) -> Bundle:
             "--target alone, or train a student that is easier to quantize; else use fp32 or fp16",
         )
     old = calibrated.bundle.manifest
-    entries = [c.entry(calibrated.bundle, calibrated.ranges, SPLIT) for c in calibrated.candidates]
+    entries = [c.entry(calibrated.ranges, SPLIT) for c in calibrated.candidates]
     new = {(entry.backend, entry.precision) for entry in entries}
     files = [f for f in old.files if (f.backend, f.precision) not in new]
     tolerances = [t for t in old.golden.tolerances if (t.backend, t.precision) not in new]

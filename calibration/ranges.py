@@ -16,11 +16,11 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.quantization.calibrate import HistogramCollector
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from calibration.frames import CalibrationSet
 from calibration.graph import float_tensors
-from fetalclip_edge.bundle.manifest import Sha256
+from fetalclip_edge.bundle.fields import Part, Sha256
 from fetalclip_edge.errors import InputError
 
 PERCENT = 99.99
@@ -39,11 +39,7 @@ class Method(str, Enum):
     ENTROPY = "entropy"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class TensorRange(_Part):
+class TensorRange(Part):
     """The range (low, high) of one tensor by each method."""
 
     name: str
@@ -60,7 +56,7 @@ class TensorRange(_Part):
         }[method]
 
 
-class Ranges(_Part):
+class Ranges(Part):
     """The ranges of every float tensor of one model over one calibration set."""
 
     schema_version: Literal[1] = 1

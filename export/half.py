@@ -116,9 +116,7 @@ def confirm_half(model: bytes, frames: NDArray[np.uint8]) -> None:
                 )
 
 
-def activation_magnitudes(
-    model: onnx.ModelProto, frames: NDArray[np.uint8]
-) -> dict[str, float]:
+def activation_magnitudes(model: onnx.ModelProto, frames: NDArray[np.uint8]) -> dict[str, float]:
     """Returns tensor -> largest magnitude over frames uint8 (N, 1, S, S), of every float tensor."""
     watched = onnx.ModelProto()
     watched.CopyFrom(onnx.shape_inference.infer_shapes(model))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fetalclip_edge.frame import Pixels
 from fetalclip_edge.geometry import Ellipse
-from fetalclip_edge.result import Measurement
+from fetalclip_edge.result import Measurement, Result
 from fetalclip_edge.signal import SignalState
 from fetalclip_edge.sinks.base import Report
 
@@ -25,12 +25,11 @@ STATE_COLOR: dict[SignalState, Color] = {
 }
 _SHIFT = 4
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
-_ROWS = 4
 
 
-def panel_height(frame_height: int) -> int:
+def panel_height(frame_height: int, lines: int = 4) -> int:
     """Returns the rows of the panel below a frame; the anatomy is never covered by words."""
-    return _ROWS * _line_height(frame_height) + 6
+    return lines * _line_height(frame_height) + 6
 
 
 def _line_height(frame_height: int) -> int:
@@ -60,8 +59,9 @@ def draw_overlay(report: Report, size_hw: tuple[int, int] = (480, 640)) -> Pixel
         for structure in report.result.structures:
             if structure.geometry is not None:
                 _draw_ellipse(picture, structure.geometry)
-    panel = np.full((panel_height(height), width, 3), 18, np.uint8)
-    _write(panel, _line_height(height), _lines(report))
+    lines = _lines(report)
+    panel = np.full((panel_height(height, len(lines)), width, 3), 18, np.uint8)
+    _write(panel, _line_height(height), lines)
     return np.vstack([picture, panel])
 
 
@@ -116,7 +116,22 @@ def _lines(report: Report) -> list[list[tuple[str, Color]]]:
     state = [(report.state.value, STATE_COLOR[report.state]), (speed, DIM)]
     if report.message:
         state.append((report.message, STATE_COLOR[SignalState.NO_SIGNAL]))
-    return [values[:1] or [("", TEXT)], values[1:] or [("", TEXT)], third, state]
+    lines = [values[:1] or [("", TEXT)], values[1:] or [("", TEXT)], third, state]
+    by_text = [] if result is None else _by_text(result)
+    if by_text:
+        lines.insert(3, [(words, DIM) for words in (*by_text, "not clinical")])
+    return lines
+
+
+def _by_text(result: Result) -> list[str]:
+    """Returns what the text banks say; nothing where the bundle has none."""
+    words = [f"{item.head}: {item.label} {item.confidence:.0%}" for item in result.zero_shot]
+    age = result.gestational_age
+    if age is not None and age.ga_days is not None:
+        words.append(f"{age.bank}: {age.ga_days // 7}w{age.ga_days % 7}d")
+    elif age is not None:
+        words.append(f"{age.bank}: -- ({age.withheld_reason})")
+    return words
 
 
 def _write(panel: NDArray[np.uint8], line_height: int, rows: list[list[tuple[str, Color]]]) -> None:

@@ -10,14 +10,17 @@ from numpy.typing import NDArray
 
 from fetalclip_edge.geometry import Ellipse
 
+ZERO_SHOT = "zero-shot"
+"""Kind of a classification that no head was trained for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """What one classification head says.
+    """What one classification head or text bank says.
 
     Attributes:
-        head: name of the head in the bundle.
-        kind: what it classifies, "plane" for the plane head.
+        head: name of the head or bank in the bundle.
+        kind: what it classifies, "plane" for the plane head; "zero-shot" for a text bank.
         label: the class with the highest score.
         confidence: its score, in [0, 1].
         scores: (class, score) in the bundle's order; sums to 1.
@@ -77,6 +80,25 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
+class GestationalAge:
+    """An age read from a text bank, or the reason why it is withheld. Not for clinical use.
+
+    Attributes:
+        bank: name of the text bank.
+        ga_days: gestational age in days; None when withheld.
+        withheld_reason: why there is no age; None when there is one.
+    """
+
+    bank: str
+    ga_days: int | None = None
+    withheld_reason: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.ga_days is None) == (self.withheld_reason is None):
+            raise ValueError(f"an age has a value or a reason, not both or none: {self}")
+
+
+@dataclass(frozen=True, slots=True)
 class StageLatency:
     """How long one stage of the pipeline took.
 
@@ -97,11 +119,13 @@ class Result:
         frame_index: `Frame.index` of the frame it belongs to.
         timestamp_ns: `Frame.timestamp_ns` of that frame.
         geometry_epoch: `Frame.geometry_epoch` of that frame.
-        classifications: one for each classification head, in the bundle's order.
+        classifications: one for each classification head, then one for each text bank of
+            classes, in the bundle's order.
         structures: one for each structure of each segmentation head, in the bundle's order.
         measurements: one for each measurement that a structure yields.
         latency: stages in the order in which they ran.
         embedding: float32 (D,), L2-normalised.
+        gestational_age: by the bundle's text bank of ages; None where it has none.
     """
 
     frame_index: int
@@ -112,11 +136,17 @@ class Result:
     measurements: tuple[Measurement, ...]
     latency: tuple[StageLatency, ...]
     embedding: NDArray[np.float32] = field(repr=False, compare=False)
+    gestational_age: GestationalAge | None = None
 
     @property
     def plane(self) -> Classification | None:
         """The plane prediction, if the bundle has a plane head."""
         return next((item for item in self.classifications if item.kind == "plane"), None)
+
+    @property
+    def zero_shot(self) -> tuple[Classification, ...]:
+        """What the text banks say; empty where the bundle has none."""
+        return tuple(item for item in self.classifications if item.kind == ZERO_SHOT)
 
     def measurement(self, kind: str) -> Measurement | None:
         """Returns the first measurement of `kind` ("HC", "BPD", ...), or None."""

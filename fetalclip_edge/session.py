@@ -16,17 +16,21 @@ from fetalclip_edge.bundle.manifest import (
     SegmentationHead,
     StructureSpec,
 )
+from fetalclip_edge.classify import classify
 from fetalclip_edge.errors import BundleError
 from fetalclip_edge.frame import Frame
 from fetalclip_edge.preprocess import Letterbox, Preprocessor
 from fetalclip_edge.result import (
     Classification,
+    GestationalAge,
     Measurement,
     Result,
     StageLatency,
     Structure,
 )
 from fetalclip_edge.runners.base import Outputs, Runner, RunnerInfo
+from fetalclip_edge.textbank.entry import GestationalAgeBank, PlaneBank
+from fetalclip_edge.textbank.zero_shot import age_by_text, classify_by_text
 
 SMOOTHING = 0.25
 """Weight of the newest value in the display's exponential smoothing."""
@@ -49,6 +53,9 @@ class Session:
         self._gate = self._manifest.gate if gate else None
         self._info = runner.info()
         self._context = runner.new_context()
+        self._text_banks = tuple(
+            (entry, bundle.text_bank(entry)) for entry in self._manifest.text_banks
+        )
         self._preprocess = Preprocessor(self._manifest.input.size_px)
         self._lock = threading.Lock()
         self._epoch: int | None = None
@@ -80,7 +87,7 @@ class Session:
         clock.append(time.perf_counter())
 
         classifications = tuple(
-            _classify(head, self._output(outputs, head.output))
+            classify(head.name, head.name, head.classes, self._output(outputs, head.output)[0])
             for head in self._manifest.heads
             if isinstance(head, ClassificationHead)
         )
@@ -97,13 +104,26 @@ class Session:
                 reason = _withheld(shape, head, plane, frame, self._gate)
                 measurements += self._measure(spec, shape, frame, reason)
         embedding = self._output(outputs, self._manifest.embedding_space.output)[0].copy()
+        zero_shot = tuple(
+            classify_by_text(bank, vectors, embedding)
+            for bank, vectors in self._text_banks
+            if isinstance(bank, PlaneBank)
+        )
+        age = next(
+            (
+                self._age(bank, vectors, embedding, letterbox, plane, frame)
+                for bank, vectors in self._text_banks
+                if isinstance(bank, GestationalAgeBank)
+            ),
+            None,
+        )
         clock.append(time.perf_counter())
         stages = ("preprocess", "inference", "postprocess")
         return Result(
             frame_index=frame.index,
             timestamp_ns=frame.timestamp_ns,
             geometry_epoch=frame.geometry_epoch,
-            classifications=classifications,
+            classifications=classifications + zero_shot,
             structures=tuple(structures),
             measurements=tuple(measurements),
             latency=tuple(
@@ -111,6 +131,7 @@ class Session:
                 for stage, begin, end in zip(stages, clock[:-1], clock[1:], strict=True)
             ),
             embedding=embedding,
+            gestational_age=age,
         )
 
     @staticmethod
@@ -123,6 +144,20 @@ class Session:
                 remedy="Export the bundle again",
             )
         return outputs[name]
+
+    def _age(
+        self,
+        bank: GestationalAgeBank,
+        vectors: NDArray[np.float32],
+        embedding: NDArray[np.float32],
+        letterbox: Letterbox,
+        plane: Classification | None,
+        frame: Frame,
+    ) -> GestationalAge:
+        reason = _wrong_plane(bank.valid_planes, plane, self._gate)
+        if reason is not None:
+            return GestationalAge(bank.name, withheld_reason=reason)
+        return age_by_text(bank, vectors, embedding, letterbox.roi, frame.scale)
 
     def _measure(
         self, spec: StructureSpec, shape: Shape, frame: Frame, reason: str | None
@@ -142,19 +177,6 @@ class Session:
                 Measurement(item.kind, spec.name, item.convention, value, display, reason)
             )
         return measurements
-
-
-def _classify(head: ClassificationHead, logits: NDArray[np.float32]) -> Classification:
-    shifted = np.exp(logits[0].astype(np.float64) - float(logits[0].max()))
-    scores = shifted / shifted.sum()
-    best = int(np.argmax(scores))
-    return Classification(
-        head=head.name,
-        kind=head.name,
-        label=head.classes[best],
-        confidence=float(scores[best]),
-        scores=tuple(zip(head.classes, map(float, scores), strict=True)),
-    )
 
 
 def _structure(
@@ -189,12 +211,10 @@ def _withheld(
     """Returns why nothing may be measured on this shape, or None."""
     if shape.ellipse is None:
         return "structure not found"
+    reason = _wrong_plane(head.valid_planes, plane, gate)
+    if reason is not None:
+        return reason
     if gate is not None:
-        if head.valid_planes and plane is not None:
-            if plane.label not in head.valid_planes:
-                return f"plane is {plane.label}"
-            if plane.confidence < gate.min_plane_confidence:
-                return "plane uncertain"
         if shape.score < gate.min_structure_score:
             return "outline uncertain"
         if shape.fit_residual > gate.max_fit_residual:
@@ -203,4 +223,17 @@ def _withheld(
             return "cut off by the border"
     if frame.scale is None:
         return "scale unknown"
+    return None
+
+
+def _wrong_plane(
+    valid_planes: tuple[str, ...], plane: Classification | None, gate: Gate | None
+) -> str | None:
+    """Returns why this plane allows nothing, or None."""
+    if gate is None or not valid_planes or plane is None:
+        return None
+    if plane.label not in valid_planes:
+        return f"plane is {plane.label}"
+    if plane.confidence < gate.min_plane_confidence:
+        return "plane uncertain"
     return None

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from fetalclip_edge.bundle.load import Bundle
 from fetalclip_edge.bundle.manifest import Metric, SegmentationHead
+from fetalclip_edge.textbank.entry import PlaneBank, TextBankEntry
 
 _SHA_CHARS = 12
 _MIB = 2**20
@@ -31,6 +32,8 @@ def print_bundle(bundle: Bundle, console: Console) -> None:
     _overview(bundle, console)
     _heads(bundle, console)
     _files(bundle, console)
+    if manifest.text_banks:
+        _text_banks(manifest.text_banks, console)
     _provenance(bundle, console)
     if manifest.metrics:
         _metrics(manifest.metrics, console)
@@ -124,6 +127,26 @@ def _files(bundle: Bundle, console: Console) -> None:
             for entry in bundle.manifest.files
         ],
     )
+
+
+def _text_banks(banks: tuple[TextBankEntry, ...], console: Console) -> None:
+    rows: list[list[object]] = []
+    for bank in banks:
+        if isinstance(bank, PlaneBank):
+            holds = ", ".join(bank.classes)
+        else:
+            days, spacings = bank.days, bank.spacings
+            holds = (
+                f"{days.count} days from {days.first_ga_days // 7}w{days.first_ga_days % 7}d, "
+                f"{spacings.count} spacings from {spacings.first_mm:g} to {spacings.last_mm:g} mm "
+                f"at {bank.prompt_size_px} px; on {', '.join(bank.valid_planes)}"
+            )
+        teacher = f"{bank.teacher} (stand-in)" if bank.stand_in else bank.teacher
+        licences = f"{bank.teacher_licence}; prompts: {bank.prompts_licence}"
+        size = f"{bank.bytes / _MIB:.2f}"
+        rows.append([bank.name, holds, teacher, licences, size, bank.sha256[:_SHA_CHARS]])
+    columns = ["bank", "holds", "teacher", "licences", "MiB", "sha256"]
+    _grid(console, "Text banks, for zero-shot", columns, rows)
 
 
 def _provenance(bundle: Bundle, console: Console) -> None:

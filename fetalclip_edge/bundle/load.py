@@ -11,6 +11,9 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fetalclip_edge.bundle.manifest import (
     MANIFEST_NAME,
     Backend,
@@ -21,6 +24,8 @@ from fetalclip_edge.bundle.manifest import (
 )
 from fetalclip_edge.bundle.parse import COPY_AGAIN, EXPORT_AGAIN, parse_manifest, short
 from fetalclip_edge.errors import BundleError, UsageError
+from fetalclip_edge.textbank.entry import GestationalAgeBank, PlaneBank
+from fetalclip_edge.textbank.file import read_bank
 
 MAX_MANIFEST_BYTES = 16 * 2**20
 MAX_GOLDEN_BYTES = 64 * 2**20
@@ -85,6 +90,10 @@ class Bundle:
         """Returns the model file for this backend and precision, or raises `BundleError`."""
         return self.folder / self.entry(backend, precision).path
 
+    def text_bank(self, entry: PlaneBank | GestationalAgeBank) -> NDArray[np.float32]:
+        """Returns the vectors of one of the manifest's banks, float32 (N, D), read-only."""
+        return read_bank(self.folder / entry.path, entry, self.manifest.embedding_space.dim)
+
     def golden_frames(self) -> tuple[GoldenFrame, ...]:
         """Returns the golden frames with their files."""
         return tuple(
@@ -115,10 +124,13 @@ def load_bundle(folder: Path, *, expect_digest: str | None = None) -> Bundle:
     if expect_digest is not None:
         _check_pin(root, digest, expect_digest)
     manifest = parse_manifest(raw, root / MANIFEST_NAME)
-    sizes = {entry.path: entry.bytes for entry in manifest.files}
+    sizes = {entry.path: entry.bytes for entry in (*manifest.files, *manifest.text_banks)}
     for path, sha256 in manifest.digests().items():
         _check_file(root, path, sha256, sizes.get(path))
-    return Bundle(root, manifest, digest)
+    bundle = Bundle(root, manifest, digest)
+    for bank in manifest.text_banks:
+        bundle.text_bank(bank)
+    return bundle
 
 
 def _unreadable(path: Path, error: OSError) -> BundleError:

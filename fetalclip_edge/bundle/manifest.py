@@ -5,34 +5,18 @@ Schema version 1. A reader refuses a newer version; fields are added, never give
 
 from __future__ import annotations
 
-import re
 from enum import Enum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from fetalclip_edge.bundle.acceptance import Acceptance
+from fetalclip_edge.bundle.fields import BundlePath, Name, Sha256, Unit
+from fetalclip_edge.bundle.fields import Part as _Part
+from fetalclip_edge.textbank.entry import GestationalAgeBank, TextBankEntry
 
 SCHEMA_VERSION = 1
 MANIFEST_NAME = "manifest.json"
-
-
-def _inside_bundle(path: str) -> str:
-    parts = path.split("/")
-    if not re.fullmatch(r"[A-Za-z0-9._/-]+", path) or any(
-        part in ("", ".", "..") for part in parts
-    ):
-        raise ValueError(f"path {path!r} must be relative, with plain names, inside the bundle")
-    return path
-
-
-BundlePath = Annotated[str, AfterValidator(_inside_bundle)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._+-]{0,63}$")]
-Unit = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-class _Part(BaseModel):
-    # NaN compares false with every limit, so it would slip through a gate or a tolerance
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Backend(str, Enum):
@@ -100,44 +84,6 @@ class SegmentationHead(_Part):
 
 
 Head = Annotated[ClassificationHead | SegmentationHead, Field(discriminator="kind")]
-
-
-class AcceptanceFigure(_Part):
-    """How far a file is from the reference in one respect, and how far it was allowed to be."""
-
-    name: Literal["hc_change_mean_mm", "hc_change_p95_mm", "dsc_drop", "plane_f1_drop"]
-    value: float
-    upper_95: float = Field(description="upper end of the 95 % bootstrap interval over frames")
-    limit: float
-    data: str
-    n: Annotated[int, Field(ge=1)]
-
-
-class Acceptance(_Part):
-    """Why a file of lower precision may be used: it held against the reference, figure by figure.
-
-    Changes are absolute, frame by frame; drops are reference minus file, as a share of 1.
-    """
-
-    reference_backend: Backend
-    reference_precision: Precision
-    ran_on: str = Field(description="what ran the file for these figures")
-    split: str
-    calibration_set_sha256: Sha256
-    ranges: str = Field(description="how activation ranges were taken from the calibration set")
-    float_layers: tuple[str, ...] = Field(description="layers kept in floating point")
-    figures: Annotated[tuple[AcceptanceFigure, ...], Field(min_length=1)]
-    command: str
-
-    @model_validator(mode="after")
-    def _held(self) -> Acceptance:
-        for figure in self.figures:
-            if figure.upper_95 > figure.limit:
-                raise ValueError(
-                    f"{figure.name} must stay within {figure.limit:g}, got up to "
-                    f"{figure.upper_95:g}: such a file may not be in a bundle"
-                )
-        return self
 
 
 class FileEntry(_Part):
@@ -261,13 +207,14 @@ class Manifest(_Part):
     metrics: tuple[Metric, ...] = ()
     gate: Gate
     golden: Golden
+    text_banks: tuple[TextBankEntry, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Manifest:
         for what, keys in (
             ("(backend, precision) of files", [(f.backend, f.precision) for f in self.files]),
-            ("head names", [head.name for head in self.heads]),
-            ("paths of files", [f.path for f in self.files]),
+            ("names of heads and text banks", [x.name for x in (*self.heads, *self.text_banks)]),
+            ("paths of files", [x.path for x in (*self.files, *self.text_banks)]),
             ("golden frames", [frame.path for frame in self.golden.frames]),
             (
                 "(backend, precision) of tolerances",
@@ -276,12 +223,7 @@ class Manifest(_Part):
         ):
             if len(set(keys)) != len(keys):
                 raise ValueError(f"{what} must be unique, got {keys}")
-        planes = {
-            name
-            for head in self.heads
-            if isinstance(head, ClassificationHead) and head.name == "plane"
-            for name in head.classes
-        }
+        planes = set(self.planes())
         for head in self.heads:
             if unknown := set(head.valid_planes) - planes:
                 raise ValueError(f"head {head.name!r} names unknown planes {sorted(unknown)}")
@@ -292,9 +234,37 @@ class Manifest(_Part):
             ):
                 if got != wanted:
                     raise ValueError(f"{frame.path}: {what} has {got} numbers, expected {wanted}")
+        self._check_text_banks()
         if MANIFEST_NAME in self.digests():
             raise ValueError(f"{MANIFEST_NAME} cannot be one of the bundle's own files")
         return self
+
+    def _check_text_banks(self) -> None:
+        ours = self.embedding_space.name
+        for bank in self.text_banks:
+            if bank.embedding_space != ours:
+                raise ValueError(
+                    f"text bank {bank.name!r} must be of the bundle's embedding space {ours!r}, "
+                    f"not {bank.embedding_space!r}: compile it again with `fetalclip-edge "
+                    "prompts` and the teacher that this bundle was distilled from"
+                )
+        ages = [bank for bank in self.text_banks if isinstance(bank, GestationalAgeBank)]
+        if len(ages) > 1:
+            raise ValueError(f"text banks of ages must be one at most, got {len(ages)}")
+        for bank in ages:
+            if unknown := set(bank.valid_planes) - set(self.planes()):
+                raise ValueError(f"text bank {bank.name!r} names unknown planes {sorted(unknown)}")
+
+    def planes(self) -> tuple[str, ...]:
+        """Returns the classes of the plane head; none where there is no such head."""
+        return next(
+            (
+                head.classes
+                for head in self.heads
+                if isinstance(head, ClassificationHead) and head.name == "plane"
+            ),
+            (),
+        )
 
     def file(self, backend: Backend, precision: Precision) -> FileEntry | None:
         """Returns the file for this backend and precision, or None."""
@@ -318,6 +288,7 @@ class Manifest(_Part):
         named: dict[str, str] = {}
         for path, digest in (
             *((f.path, f.sha256) for f in self.files),
+            *((b.path, b.sha256) for b in self.text_banks),
             *((g.path, g.sha256) for g in self.golden.frames),
             *((g.mask_path, g.mask_sha256) for g in self.golden.frames),
         ):

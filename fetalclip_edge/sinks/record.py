@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from fetalclip_edge.geometry import Ellipse
-from fetalclip_edge.result import Structure
+from fetalclip_edge.result import Classification, Structure
 from fetalclip_edge.sinks.base import Report
 
 SCHEMA_ID: Literal["fetalclip-edge/frame/1"] = "fetalclip-edge/frame/1"
@@ -53,6 +53,20 @@ class MeasurementRecord(_Part):
     withheld_reason: str | None
 
 
+class ZeroShotRecord(PlaneRecord):
+    """What a text bank says; `bank` is its name in the bundle."""
+
+    bank: str
+
+
+class GestationalAgeRecord(_Part):
+    """An age in days by a text bank, or the reason why it is withheld. Not for clinical use."""
+
+    bank: str
+    ga_days: int | None
+    withheld_reason: str | None
+
+
 class FrameRecord(_Part):
     """One frame."""
 
@@ -65,6 +79,8 @@ class FrameRecord(_Part):
     plane: PlaneRecord | None
     structures: tuple[StructureRecord, ...]
     measurements: tuple[MeasurementRecord, ...]
+    zero_shot: tuple[ZeroShotRecord, ...] = ()
+    gestational_age: GestationalAgeRecord | None = None
     latency_ms: dict[str, float]
     path: str | None = None
 
@@ -77,6 +93,7 @@ def record(report: Report) -> FrameRecord:
     """Returns the record of a report; without a frame it holds the state alone."""
     frame, result = report.frame, report.result
     plane = None if result is None else result.plane
+    age = None if result is None else result.gestational_age
     return FrameRecord(
         index=None if frame is None else frame.index,
         timestamp_ns=None if frame is None else frame.timestamp_ns,
@@ -99,8 +116,20 @@ def record(report: Report) -> FrameRecord:
             )
             for item in result.measurements
         ),
+        zero_shot=() if result is None else tuple(map(_zero_shot, result.zero_shot)),
+        gestational_age=None
+        if age is None
+        else GestationalAgeRecord(
+            bank=age.bank, ga_days=age.ga_days, withheld_reason=age.withheld_reason
+        ),
         latency_ms={stage.stage: round(stage.ms, 4) for stage in report.latency},
         path=report.path,
+    )
+
+
+def _zero_shot(item: Classification) -> ZeroShotRecord:
+    return ZeroShotRecord(
+        label=item.label, confidence=item.confidence, scores=dict(item.scores), bank=item.head
     )
 
 

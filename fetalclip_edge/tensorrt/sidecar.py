@@ -12,7 +12,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from fetalclip_edge.bundle.manifest import Precision, Sha256
+from fetalclip_edge.bundle.fields import Sha256
+from fetalclip_edge.bundle.manifest import Precision
 from fetalclip_edge.errors import BundleError
 from fetalclip_edge.tensorrt.target import Target
 

@@ -1,0 +1,1 @@
+"""Prompts, and the banks that a teacher's text tower makes of them."""
