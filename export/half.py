@@ -22,6 +22,7 @@ from onnx.reference import ReferenceEvaluator
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 
+from export.onnx_file import folded
 from fetalclip_edge.errors import CheckFailedError
 
 MAX_MAGNITUDE = 3e4
@@ -58,7 +59,7 @@ def to_half(model: bytes, frames: NDArray[np.uint8], embedding: str = "embedding
     Raises:
         CheckFailedError: the typed graph is not valid.
     """
-    graph = onnx.load_model_from_string(model)
+    graph = folded(onnx.load_model_from_string(model))
     magnitudes = activation_magnitudes(graph, frames)
     islands = _too_large(graph, magnitudes) | _norm(graph, embedding)
     constants = {item.name for item in graph.graph.initializer}
