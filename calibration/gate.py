@@ -22,6 +22,9 @@ MIN_HELD_OUT = 100
 MIN_PLANE_FRAMES = 5
 """A class with fewer frames has no F1 worth a name and is left out of the mean."""
 
+Rows = NDArray[np.int64]
+"""Row numbers (draws, n) of frames, each draw one resampling."""
+
 _ROUNDS = 2000
 _SEED = 0
 _UPPER_PERCENT = 97.5
@@ -148,20 +151,20 @@ def judge(
         name for name in sorted(set(truth)) if int((truth == name).sum()) >= MIN_PLANE_FRAMES
     )
 
-    def f1_drop(rows: NDArray[np.int64]) -> float:
-        here = truth[rows]
-        return _macro_f1(here, said[rows, 0], classes) - _macro_f1(here, said[rows, 1], classes)
+    def f1_drop(rows: Rows) -> NDArray[np.float64]:
+        before, after = (_macro_f1(truth, said[:, k], classes, rows) for k in (0, 1))
+        return np.asarray(before - after)
 
-    def percentile(rows: NDArray[np.int64]) -> float:
-        return float(np.percentile(changes[rows], 95))
+    def percentile(rows: Rows) -> NDArray[np.float64]:
+        return np.asarray(np.percentile(changes[rows], 95, axis=1))
 
     return Verdict(
         figures=(
-            _figure("hc_change_mean_mm", lambda rows: float(changes[rows].mean()),
+            _figure("hc_change_mean_mm", lambda rows: changes[rows].mean(axis=1),
                     len(changes), limits.hc_change_mean_mm, where[0]),
             _figure("hc_change_p95_mm", percentile,
                     len(changes), limits.hc_change_p95_mm, where[0]),
-            _figure("dsc_drop", lambda rows: float(drops[rows].mean()),
+            _figure("dsc_drop", lambda rows: drops[rows].mean(axis=1),
                     len(drops), limits.dsc_drop, where[0]),
             _figure("plane_f1_drop", f1_drop, len(planes), limits.plane_f1_drop, where[1]),
         ),
@@ -170,24 +173,26 @@ def judge(
 
 
 def _figure(
-    name: str, value: Callable[[NDArray[np.int64]], float], n: int, limit: float, data: str
+    name: str, value: Callable[[Rows], NDArray[np.float64]], n: int, limit: float, data: str
 ) -> Figure:
     if n == 0:
         return Figure(name, float("inf"), float("inf"), limit, data, 0)
-    generator = np.random.default_rng(_SEED)
-    drawn = [value(generator.integers(0, n, n)) for _ in range(_ROUNDS)]
+    drawn = value(np.random.default_rng(_SEED).integers(0, n, (_ROUNDS, n)))
     upper = float(np.percentile(drawn, _UPPER_PERCENT))
-    return Figure(name, value(np.arange(n)), upper, limit, data, n)
+    return Figure(name, float(value(np.arange(n)[None])[0]), upper, limit, data, n)
 
 
 def _data(pairs: Sequence[tuple[Outcome, Outcome]]) -> str:
     return ", ".join(sorted({a.frame.data_set for a, _ in pairs}))
 
 
-def _macro_f1(truth: NDArray[np.str_], guess: NDArray[np.str_], classes: tuple[str, ...]) -> float:
+def _macro_f1(
+    truth: NDArray[np.str_], guess: NDArray[np.str_], classes: tuple[str, ...], rows: Rows
+) -> NDArray[np.float64]:
+    """Returns the mean over `classes` of 2TP / (2TP + FP + FN), for each draw of rows."""
     values = []
     for name in classes:
-        hit = int(((truth == name) & (guess == name)).sum())
-        wrong = int(((truth == name) != (guess == name)).sum())
-        values.append(2 * hit / (2 * hit + wrong) if hit + wrong else 0.0)
-    return float(np.mean(values)) if values else 0.0
+        hit = ((truth == name) & (guess == name))[rows].sum(axis=1)
+        wrong = ((truth == name) != (guess == name))[rows].sum(axis=1)
+        values.append(2 * hit / np.maximum(1, 2 * hit + wrong))
+    return np.asarray(np.mean(values, axis=0) if values else np.zeros(len(rows)))

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from fetalclip_edge import __version__
+from fetalclip_edge.cli.bench import bench
 from fetalclip_edge.cli.build import build
 from fetalclip_edge.cli.doctor import devices, doctor
 from fetalclip_edge.cli.inspect import inspect
@@ -30,6 +31,7 @@ app.command()(predict)
 app.command()(inspect)
 app.command()(build)
 app.command()(verify)
+app.command()(bench)
 app.command()(doctor)
 app.command()(devices)
 add_stages(app)

@@ -40,6 +40,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("export", "export.cli.export", "Pack a student into a bundle (from a checkout)."),
     Stage("half", "export.cli.half", "Add a typed fp16 file for TensorRT (from a checkout)."),
     Stage("lint", "export.cli.lint", "Check ONNX files for TensorRT (from a checkout)."),
+    Stage("encoder", "export.cli.encoder", "Write an encoder alone (from a checkout)."),
     Stage("frames", "distill.cli.frames", "List labelled frames as a table (from a checkout)."),
     Stage("calibrate", "calibration.cli.calibrate", "Quantize to INT8 (from a checkout)."),
 )
