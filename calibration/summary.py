@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from calibration.calibrating import RAN_ON, Calibrated, Candidate
 from calibration.coverage import CoverageRow
@@ -94,7 +96,7 @@ class Summary:
         """Returns the record, indent 2; the tensors' ranges have a file of their own."""
         fields = asdict(self)
         del fields["tensors"]
-        return json.dumps(fields, indent=2, ensure_ascii=False, default=str) + "\n"
+        return json.dumps(_plain(fields), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def summarize(calibrated: Calibrated) -> Summary:
@@ -136,6 +138,15 @@ def method_note() -> str:
         f"min-max: all values; percentile: {PERCENT:g} % of them; entropy: least divergence of "
         "8 bits from the values"
     )
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 (whatever JSON can hold)
+    """Returns the value with null for what is not finite: a change where no head was found."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _target(candidate: Candidate, fp32_bytes: int) -> TargetRecord:

@@ -20,10 +20,10 @@ CHANNELS = 8
 SPACING_MM = 1.0
 
 
-def conv_onnx(*, spike: float = 1.0) -> bytes:
+def conv_onnx(*, bright_corner: bool = False) -> bytes:
     """uint8 (1, 1, 64, 64) -> embedding, plane, mask, by convolutions that pass brightness on.
 
-    `spike` multiplies one channel and divides it out again: far from 1 it wastes the INT8 range.
+    A bright corner is a constant far beyond what frames hold: it wastes the range of INT8.
     """
     helper, kinds = onnx.helper, onnx.TensorProto
     generator = np.random.default_rng(0)
@@ -36,14 +36,16 @@ def conv_onnx(*, spike: float = 1.0) -> bytes:
 
     blur = np.full((3, 3), 1 / 9)
     gains = np.linspace(0.5, 1.5, CHANNELS)
-    gains[0] *= spike
+    corner = np.zeros((1, 1, SIZE_PX, SIZE_PX))
+    corner[..., 0, 0] = 3000.0 if bright_corner else 0.0
     first = gains[:, None, None, None] * blur
     mix = np.diag(1 / gains)[:, :, None, None]
     last = np.full((1, CHANNELS, 1, 1), 2.0 / CHANNELS)
     nodes = [
         helper.make_node("Cast", ["frame"], ["x"], "cast", to=kinds.FLOAT),
         helper.make_node("Sub", ["x", "middle"], ["centred"], "sub"),
-        helper.make_node("Div", ["centred", "step"], ["scaled"], "div"),
+        helper.make_node("Div", ["centred", "step"], ["usual"], "div"),
+        helper.make_node("Add", ["usual", "corner"], ["scaled"], "add_corner"),
         helper.make_node("Conv", ["scaled", "w1", "b1"], ["c1"], "conv1", pads=[1, 1, 1, 1],
                          kernel_shape=[3, 3]),
         helper.make_node("Relu", ["c1"], ["r1"], "relu1"),
@@ -68,6 +70,7 @@ def conv_onnx(*, spike: float = 1.0) -> bytes:
         [
             constant("middle", 128),
             constant("step", 16),
+            constant("corner", corner),
             constant("w1", first),
             constant("b1", 8.0 * gains),
             constant("w2", mix),
