@@ -38,7 +38,12 @@ def report_page(summary: Summary, calibrated: Calibrated) -> Page:
     """Returns the page for a record and what it was made from."""
     blocks: list[Block] = [Heading("What came of it")]
     blocks += [Paragraph(advice(record)) for record in summary.targets]
-    blocks.append(Note("Research use only. No INT8 file was run on TensorRT for these figures."))
+    blocks.append(
+        Note(
+            "Research use only. No INT8 file was run on TensorRT for these figures. This page "
+            "shows frames: keep it where the frames themselves may be kept."
+        )
+    )
     blocks += _set_blocks(summary)
     blocks += _range_blocks(summary)
     for record, candidate in zip(summary.targets, calibrated.candidates, strict=True):

@@ -162,17 +162,6 @@ def test_too_few_frames_are_an_input_error(
     assert not (tmp_path / "out").exists()
 
 
-def test_too_few_held_out_frames_are_an_input_error(tmp_path: Path) -> None:
-    table = write_table(tmp_path / "labelled", heads=99, planes=3)
-    small_bundle(tmp_path / "in")
-    done = run(
-        *("--model", tmp_path / "in", "--frames", table, "--data", table),
-        *("--output", tmp_path / "out", "--report", tmp_path / "report"),
-    )
-    assert done.returncode == 4, done.stderr
-    assert "at least 100, got 99" in " ".join(done.stderr.split())
-
-
 def test_a_bundle_without_golden_frames_is_refused(tmp_path: Path, table: Path) -> None:
     bundle = tiny_bundle(tmp_path / "in", conv_onnx())
     path = bundle.folder / "manifest.json"
