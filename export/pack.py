@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import onnx
 import torch
 
-from distill.data.cache import CachedFrames
 from distill.data.planes import PLANES
 from distill.data.sample import Sample, Split
 from distill.evaluation.bootstrap import Figure, group_of
@@ -22,7 +22,10 @@ from distill.model import Student, StudentSpec
 from distill.train import TrainConfig
 from export.gate import choose_gate
 from export.golden import golden_references
-from export.onnx_file import OPSET, check_parity, to_onnx
+from export.lint import check_lint
+from export.onnx_file import OPSET, described, to_onnx
+from export.parity import FP32, ParityRow, check_parity, onnx_run, parity_frames, torch_run
+from export.tensorrt_files import HALF_PATH, add_tensorrt
 from fetalclip_edge.bundle.load import Bundle
 from fetalclip_edge.bundle.manifest import (
     Backend,
@@ -47,6 +50,7 @@ from fetalclip_edge.runners.onnxruntime import OnnxRuntimeRunner
 from fetalclip_edge.session import Session
 
 MODEL_PATH = "model.fp32.onnx"
+BUNDLE_NAME = "fetal-head-and-planes"
 COMMAND = "fetalclip-edge export"
 INTENDED_USE = (
     "Research on fetal head biometry and standard-plane classification in ultrasound frames of "
@@ -89,7 +93,22 @@ class PackRequest:
     version: str
 
 
-def pack(request: PackRequest) -> Bundle:
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """What was written, and the tables of parity that let it be written.
+
+    Attributes:
+        bundle: as it lies on disk.
+        fp32: torch against fp32 ONNX.
+        fp16: fp32 ONNX against typed fp16 ONNX.
+    """
+
+    bundle: Bundle
+    fp32: tuple[ParityRow, ...]
+    fp16: tuple[ParityRow, ...]
+
+
+def pack(request: PackRequest) -> Packed:
     """Exports, checks, measures and writes; a failed check writes nothing.
 
     The gate is chosen on validation frames; the figures are those of the test frames.
@@ -101,10 +120,17 @@ def pack(request: PackRequest) -> Bundle:
     reference, exported = Student(request.spec), Student(request.spec)
     for student in (reference, exported):
         student.load_state_dict(state["student"])
-    model = to_onnx(exported, request.config.size_px)
+    model = described(
+        to_onnx(exported, request.config.size_px),
+        bundle=BUNDLE_NAME,
+        version=request.version,
+        precision=Precision.FP32.value,
+    )
+    check_lint("fp32 graph", onnx.load_model_from_string(model))
     by_split = {s: [x for x in request.samples if x.split is s] for s in Split}
     some = by_split[Split.VALIDATION][:: max(1, len(by_split[Split.VALIDATION]) // PARITY_FRAMES)]
-    check_parity(model, reference, CachedFrames(some, request.config.size_px).frames.numpy())
+    frames = parity_frames(some, request.config.size_px)
+    parity = check_parity("torch and ONNX", torch_run(reference), onnx_run(model), frames, FP32)
 
     manifest = _manifest(request, model, by_split[Split.TRAIN])
     with tempfile.TemporaryDirectory() as temporary:
@@ -119,8 +145,9 @@ def pack(request: PackRequest) -> Bundle:
             metrics = _metrics(open_session, gated, by_split[Split.TEST])
     golden = manifest.golden.model_copy(update={"frames": references})
     manifest = manifest.model_copy(update={"golden": golden, "metrics": metrics})
-    manifest = Manifest.model_validate(manifest.model_dump())
-    return write_bundle(request.folder, manifest, {MODEL_PATH: model, **files})
+    typed = add_tensorrt(Manifest.model_validate(manifest.model_dump()), model, frames)
+    written = {MODEL_PATH: model, HALF_PATH: typed.half.model, **files}
+    return Packed(write_bundle(request.folder, typed.manifest, written), parity, typed.parity)
 
 
 def _manifest(request: PackRequest, model: bytes, trained_on: list[Sample]) -> Manifest:
@@ -142,7 +169,7 @@ def _manifest(request: PackRequest, model: bytes, trained_on: list[Sample]) -> M
     )
     return Manifest(
         schema_version=1,
-        name="fetal-head-and-planes",
+        name=BUNDLE_NAME,
         version=request.version,
         intended_use=INTENDED_USE,
         weights_licence="Apache-2.0",

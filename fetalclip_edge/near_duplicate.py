@@ -79,14 +79,22 @@ class NearDuplicates:
         """Returns how many different pictures are known."""
         return self._count
 
+    def holds(self, frame_hash: int) -> bool:
+        """Returns whether a picture is known, without remembering it.
+
+        Args:
+            frame_hash: see `perceptual_hash`.
+        """
+        known = self._known[: self._count]
+        return bool((distances_bits(frame_hash, known) <= self._max_distance_bits).any())
+
     def add(self, frame_hash: int) -> bool:
         """Returns whether a picture is new, and remembers it if so.
 
         Args:
             frame_hash: see `perceptual_hash`.
         """
-        known = self._known[: self._count]
-        if (distances_bits(frame_hash, known) <= self._max_distance_bits).any():
+        if self.holds(frame_hash):
             return False
         if self._count == len(self._known):
             self._known = np.concatenate([self._known, np.zeros_like(self._known)])

@@ -25,5 +25,8 @@ def command(
             run / CHECKPOINT_NAME, record.spec, record.config, load_standard(data), bundle, version
         )
     )
-    for metric in made.manifest.metrics:
+    for name, rows in (("fp32", made.fp32), ("fp16", made.fp16)):
+        for row in rows:
+            typer.echo(f"parity {name}: {row}")
+    for metric in made.bundle.manifest.metrics:
         typer.echo(f"{metric.name}: {metric.value} {metric.unit} {metric.interval_95} n={metric.n}")

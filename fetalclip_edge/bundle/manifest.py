@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from fetalclip_edge.bundle.acceptance import Acceptance
 from fetalclip_edge.bundle.fields import BundlePath, Name, Sha256, Unit
 from fetalclip_edge.bundle.fields import Part as _Part
 from fetalclip_edge.textbank.entry import GestationalAgeBank, TextBankEntry
@@ -90,7 +91,11 @@ Head = Annotated[ClassificationHead | SegmentationHead, Field(discriminator="kin
 
 
 class FileEntry(_Part):
-    """One model file; exactly one for each (backend, precision)."""
+    """One model file; exactly one for each (backend, precision).
+
+    TensorRT builds from ONNX Runtime's fp32 file, so that one stands here once. `acceptance` is
+    what an INT8 file was let in by.
+    """
 
     backend: Backend
     precision: Precision
@@ -98,6 +103,7 @@ class FileEntry(_Part):
     sha256: Sha256
     bytes: Annotated[int, Field(gt=0, le=2**31)]
     opset: Annotated[int, Field(ge=1)]
+    acceptance: Acceptance | None = None
 
 
 class EmbeddingSpace(_Part):

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from fetalclip_edge import __version__
+from fetalclip_edge.cli.bench import bench
 from fetalclip_edge.cli.build import build
 from fetalclip_edge.cli.collect import collect
 from fetalclip_edge.cli.doctor import devices, doctor
@@ -34,6 +35,7 @@ app.command()(inspect)
 app.command()(collect)
 app.command()(build)
 app.command()(verify)
+app.command()(bench)
 app.command()(doctor)
 app.command()(devices)
 add_stages(app)

@@ -34,11 +34,16 @@ class Stage:
 
 
 STAGES: tuple[Stage, ...] = (
-    Stage("distill", "distill.cli.distill", "Teach a compact student (from a checkout)."),
-    Stage("prompts", "distill.cli.prompts", "Add a text bank to a bundle (from a checkout)."),
     Stage("embed", "distill.cli.embed", "Run a teacher once over all frames (from a checkout)."),
-    Stage("evaluate", "distill.cli.evaluate", "Measure a bundle on test frames (from a checkout)."),
+    Stage("distill", "distill.cli.distill", "Teach a compact student (from a checkout)."),
     Stage("export", "export.cli.export", "Pack a student into a bundle (from a checkout)."),
+    Stage("prompts", "distill.cli.prompts", "Add a text bank to a bundle (from a checkout)."),
+    Stage("half", "export.cli.half", "Add a typed fp16 file for TensorRT (from a checkout)."),
+    Stage("frames", "distill.cli.frames", "List labelled frames as a table (from a checkout)."),
+    Stage("calibrate", "calibration.cli.calibrate", "Quantize to INT8 (from a checkout)."),
+    Stage("evaluate", "distill.cli.evaluate", "Measure a bundle on test frames (from a checkout)."),
+    Stage("lint", "export.cli.lint", "Check ONNX files for TensorRT (from a checkout)."),
+    Stage("encoder", "export.cli.encoder", "Write an encoder alone (from a checkout)."),
 )
 
 

@@ -1,0 +1,1 @@
+"""The command lines of this room, looked up by the package's own."""

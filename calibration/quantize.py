@@ -1,0 +1,196 @@
+"""From one set of activation ranges to one INT8 file a target.
+
+Both are made with ONNX Runtime's `QDQQuantizer`, given our own ranges. The targets want opposite
+things: x86 multiplies unsigned activations by signed weights and is slow on signed ones, and
+wants Conv, Add and Relu quantized together; TensorRT takes signed symmetric Q/DQ with zero point
+0 alone, on the inputs of weighted layers and not on their outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from enum import Enum
+
+import numpy as np
+import onnx
+from onnx import version_converter
+from onnxruntime.quantization import CalibrationMethod, QuantType
+from onnxruntime.quantization.calibrate import TensorData, TensorsData
+from onnxruntime.quantization.onnx_model import ONNXModel
+from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+
+from calibration.graph import layers, shapes
+from calibration.ranges import Method, Ranges
+from fetalclip_edge.bundle.manifest import Backend
+from fetalclip_edge.errors import InputError
+
+TENSORRT_OPSET = 20
+"""Opset 18 cannot hold Q/DQ on float16; TensorRT 10.3 reads up to 20."""
+
+_ORT_OPS = ("Conv", "Add", "Relu", "Clip", "MaxPool", "Resize", "Concat", "AveragePool")
+_FLOATS = {onnx.TensorProto.FLOAT: np.float32, onnx.TensorProto.FLOAT16: np.float16}
+
+
+class Target(str, Enum):
+    """What an INT8 file is made for."""
+
+    ONNXRUNTIME = "int8-ort"
+    TENSORRT = "int8-trt"
+
+    @property
+    def backend(self) -> Backend:
+        """What runs it."""
+        return Backend.ONNXRUNTIME if self is Target.ONNXRUNTIME else Backend.TENSORRT
+
+    @property
+    def path(self) -> str:
+        """Where it lies in a bundle."""
+        return f"model.{self.value}.onnx"
+
+
+def quantize(
+    model: onnx.ModelProto,
+    ranges: Ranges,
+    method: Method,
+    target: Target,
+    *,
+    float_layers: Collection[str] = (),
+    reduce_range: bool = False,
+) -> onnx.ModelProto:
+    """Returns the model with Q/DQ for a target.
+
+    Feature maps are quantized; the embedding, the planes and the mask's upsampling stay in
+    floating point: they cost nothing and are what is measured on.
+
+    Args:
+        model: as `graph.prepared` returns it; for TensorRT it may be the typed fp16 one, and
+            the scales are fp16 then.
+        ranges: of the fp32 model with the same tensor names.
+        method: which of the ranges to use.
+        target: what the file is for.
+        float_layers: names of layers (see `graph.layers`) that stay in floating point.
+        reduce_range: 7-bit weights for `int8-ort`, for processors without VNNI, whose 16-bit
+            sums of U8 x S8 saturate.
+    """
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    if target is Target.TENSORRT:
+        quantized = _for_tensorrt(copy, ranges, method, float_layers)
+    else:
+        quantized = _for_onnxruntime(copy, ranges, method, float_layers, reduce_range)
+    ordered = ONNXModel(quantized)
+    ordered.topological_sort()
+    made: onnx.ModelProto = ordered.model
+    onnx.checker.check_model(made, full_check=True)
+    return made
+
+
+def _for_onnxruntime(
+    model: onnx.ModelProto,
+    ranges: Ranges,
+    method: Method,
+    float_layers: Collection[str],
+    reduce_range: bool,
+) -> onnx.ModelProto:
+    left_out = {n for layer in layers(model) if layer.name in float_layers for n in layer.nodes}
+    known = shapes(model)
+    nodes = [
+        node.name
+        for node in model.graph.node
+        if node.op_type in _ORT_OPS
+        and node.name not in left_out
+        and len(known.get(node.output[0], ())) == 4
+    ]
+    if not nodes:
+        return model
+    quantizer = QDQQuantizer(
+        model,
+        per_channel=True,
+        reduce_range=reduce_range,
+        weight_qType=QuantType.QInt8,
+        activation_qType=QuantType.QUInt8,
+        tensors_range=_tensors_range(model, ranges, method),
+        nodes_to_quantize=nodes,
+        nodes_to_exclude=[],
+        op_types_to_quantize=list(_ORT_OPS),
+        extra_options={"WeightSymmetric": True},
+    )
+    return _quantized(quantizer)
+
+
+def _for_tensorrt(
+    model: onnx.ModelProto, ranges: Ranges, method: Method, float_layers: Collection[str]
+) -> onnx.ModelProto:
+    model = version_converter.convert_version(model, TENSORRT_OPSET)
+    nodes = [layer.name for layer in layers(model) if layer.name not in float_layers]
+    if not nodes:
+        return model
+    quantizer = QDQQuantizer(
+        model,
+        per_channel=True,
+        reduce_range=False,
+        weight_qType=QuantType.QInt8,
+        activation_qType=QuantType.QInt8,
+        tensors_range=_tensors_range(model, ranges, method),
+        nodes_to_quantize=nodes,
+        nodes_to_exclude=[],
+        op_types_to_quantize=["Conv"],
+        extra_options={
+            "ActivationSymmetric": True,
+            "WeightSymmetric": True,
+            "QuantizeBias": False,
+            "OpTypesToExcludeOutputQuantization": ["Conv"],
+        },
+    )
+    for name in _skips(model, nodes):
+        quantizer.quantize_activation_tensor(name)
+    return _quantized(quantizer)
+
+
+def _skips(model: onnx.ModelProto, quantized: list[str]) -> list[str]:
+    """Returns the outputs of 1 x 1 convolutions that are the residual input of an Add.
+
+    NVIDIA's advice for skip connections is to quantize their residual input alone, so that the
+    Add fuses into the other convolution. A skip without a convolution is the input of the next
+    one and is quantized as such.
+    """
+    makers = {output: node for node in model.graph.node for output in node.output}
+    weights = {item.name: tuple(item.dims) for item in model.graph.initializer}
+    found = []
+    for node in model.graph.node:
+        inputs = [makers.get(name) for name in node.input] if node.op_type == "Add" else []
+        if len(inputs) != 2 or not all(x is not None and x.op_type == "Conv" for x in inputs):
+            continue
+        found += [
+            maker.output[0]
+            for maker in inputs
+            if maker is not None
+            and maker.name in quantized
+            and weights.get(maker.input[1], ())[2:] == (1, 1)
+        ][:1]
+    return found
+
+
+def _tensors_range(model: onnx.ModelProto, ranges: Ranges, method: Method) -> TensorsData:
+    """Returns the ranges in ONNX Runtime's form; a scale gets the type of its range."""
+    known = onnx.shape_inference.infer_shapes(model).graph
+    kinds = {v.name: v.type.tensor_type.elem_type for v in (*known.value_info, *known.output)}
+    limits: dict[str, TensorData] = {}
+    for tensor in ranges.tensors:
+        kind = _FLOATS.get(kinds.get(tensor.name, onnx.TensorProto.FLOAT), np.float32)
+        low, high = tensor.by(method)
+        limits[tensor.name] = TensorData(lowest=kind(low), highest=kind(high))
+    return TensorsData(CalibrationMethod.MinMax, limits)
+
+
+def _quantized(quantizer: QDQQuantizer) -> onnx.ModelProto:
+    try:
+        quantized: onnx.ModelProto = quantizer.quantize_model()
+    except ValueError as error:
+        raise InputError(
+            "activation ranges",
+            expected="a range for every tensor that is quantized",
+            arrived=" ".join(str(error).split())[:200],
+            remedy="Use the ranges of this very model",
+        ) from None
+    return quantized

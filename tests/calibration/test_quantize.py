@@ -1,0 +1,166 @@
+"""The two INT8 forms of the shipped model: each as its target wants it, from the same ranges."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+
+from calibration.frames import CalibrationSet
+from calibration.graph import layers, prepared, typed
+from calibration.quantize import Target, quantize
+from calibration.ranges import Method, Ranges, compute_ranges
+from export.half import to_half
+from export.lint import lint
+from fetalclip_edge.bundle.load import default_bundle_path
+from fetalclip_edge.geometry import Roi
+from fetalclip_edge.phantom import Phantom
+from fetalclip_edge.preprocess import Letterbox
+
+FP32 = (default_bundle_path() / "model.fp32.onnx").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def squares() -> NDArray[np.uint8]:
+    frames = [Phantom(seed, (270, 400)).draw(0.0).pixels for seed in range(6)]
+    shown = [Letterbox(Roi.full((270, 400)), 256).forward(frame) for frame in frames]
+    return np.stack(shown)[:, None]
+
+
+@pytest.fixture(scope="module")
+def model() -> onnx.ModelProto:
+    return prepared(FP32)
+
+
+@pytest.fixture(scope="module")
+def ranges(model: onnx.ModelProto, squares: NDArray[np.uint8]) -> Ranges:
+    chosen = CalibrationSet(squares, ("",) * len(squares), (), ())
+    return compute_ranges(model, "0" * 64, chosen)
+
+
+@pytest.fixture(scope="module")
+def half(squares: NDArray[np.uint8]) -> onnx.ModelProto:
+    return typed(to_half(FP32, squares[:2]).model)
+
+
+def run(
+    model: onnx.ModelProto | bytes, square: NDArray[np.uint8], *, optimize: bool
+) -> list[NDArray[np.float32]]:
+    options = onnxruntime.SessionOptions()
+    if not optimize:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    data = model if isinstance(model, bytes) else model.SerializeToString()
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    return list(session.run(None, {"frame": square[None]}))
+
+
+def initializers(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
+    return {item.name: item for item in model.graph.initializer}
+
+
+def test_for_onnxruntime_activations_are_unsigned_and_weights_signed_by_channel(
+    model: onnx.ModelProto, ranges: Ranges
+) -> None:
+    made = quantize(model, ranges, Method.MIN_MAX, Target.ONNXRUNTIME)
+    held = initializers(made)
+    for node in made.graph.node:
+        if node.op_type == "QuantizeLinear":
+            assert held[node.input[2]].data_type == onnx.TensorProto.UINT8
+            assert held[node.input[1]].dims == []
+    convolutions = [node for node in made.graph.node if node.op_type == "Conv"]
+    makers = {name: node for node in made.graph.node for name in node.output}
+    for node in convolutions:
+        weights = held[makers[node.input[1]].input[0]]
+        assert weights.data_type == onnx.TensorProto.INT8
+        assert held[makers[node.input[1]].input[1]].dims == [weights.dims[0]]
+    # Conv, Add and Relu go together: no Relu is left beside the quantized convolutions
+    assert "Relu" not in {node.op_type for node in made.graph.node}
+    assert len(made.SerializeToString()) <= 0.35 * len(FP32)
+
+
+@pytest.mark.parametrize("from_half", [False, True])
+def test_for_tensorrt_the_graph_is_what_its_parser_takes(
+    model: onnx.ModelProto, half: onnx.ModelProto, ranges: Ranges, from_half: bool
+) -> None:
+    made = quantize(half if from_half else model, ranges, Method.MIN_MAX, Target.TENSORRT)
+    assert lint(made) == ()
+    assert made.opset_import[0].version == 20
+    held, floats = initializers(made), onnx.TensorProto.FLOAT16 if from_half else 1
+    pairs = Counter(node.op_type for node in made.graph.node)
+    assert pairs["DequantizeLinear"] > pairs["QuantizeLinear"] > 0  # weights have no Q
+    for node in made.graph.node:
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            assert not onnx.numpy_helper.to_array(held[node.input[2]]).any()
+            assert held[node.input[1]].data_type == floats
+
+
+@pytest.mark.parametrize(
+    ("target", "from_half"),
+    [(Target.ONNXRUNTIME, False), (Target.TENSORRT, False), (Target.TENSORRT, True)],
+)
+def test_the_outputs_stay_near_fp32(
+    model: onnx.ModelProto,
+    half: onnx.ModelProto,
+    ranges: Ranges,
+    squares: NDArray[np.uint8],
+    target: Target,
+    from_half: bool,
+) -> None:
+    made = quantize(half if from_half else model, ranges, Method.MIN_MAX, target)
+    for square in squares[:2]:
+        want = run(FP32, square, optimize=True)
+        got = run(made, square, optimize=target is Target.ONNXRUNTIME)
+        assert float((want[0] * got[0]).sum()) >= 0.99
+        inside = [mask[0, 0] > 0 for mask in (want[2], got[2])]
+        dice = 2 * (inside[0] & inside[1]).sum() / (inside[0].sum() + inside[1].sum())
+        assert dice >= 0.99
+
+
+@pytest.mark.parametrize("target", list(Target))
+def test_the_same_ranges_give_the_same_bytes(
+    model: onnx.ModelProto, ranges: Ranges, target: Target
+) -> None:
+    once, again = (
+        quantize(model, ranges, Method.PERCENTILE, target).SerializeToString(deterministic=True)
+        for _ in range(2)
+    )
+    assert once == again
+
+
+@pytest.mark.parametrize("target", list(Target))
+def test_a_spared_layer_keeps_its_float_weights(
+    model: onnx.ModelProto, ranges: Ranges, target: Target
+) -> None:
+    spared = layers(model)[3].name
+    made = quantize(model, ranges, Method.MIN_MAX, target, float_layers=[spared])
+    makers = {name: node for node in made.graph.node for name in node.output}
+    for node in made.graph.node:
+        if node.op_type == "Conv":
+            maker = makers.get(node.input[1])
+            assert (maker is None) == (node.name == spared)
+
+
+def test_every_layer_spared_is_the_fp32_model(
+    model: onnx.ModelProto, ranges: Ranges, squares: NDArray[np.uint8]
+) -> None:
+    names = [layer.name for layer in layers(model)]
+    made = quantize(model, ranges, Method.MIN_MAX, Target.TENSORRT, float_layers=names)
+    assert "QuantizeLinear" not in {node.op_type for node in made.graph.node}
+    for want, got in zip(
+        run(FP32, squares[0], optimize=False), run(made, squares[0], optimize=False), strict=True
+    ):
+        np.testing.assert_allclose(got, want, atol=2e-4)
+
+
+def test_reduced_range_takes_seven_bits(model: onnx.ModelProto, ranges: Ranges) -> None:
+    made = quantize(model, ranges, Method.MIN_MAX, Target.ONNXRUNTIME, reduce_range=True)
+    largest = max(
+        int(np.abs(onnx.numpy_helper.to_array(item).astype(np.int32)).max())
+        for item in made.graph.initializer
+        if item.data_type == onnx.TensorProto.INT8 and len(item.dims) == 4
+    )
+    assert 32 < largest <= 64
