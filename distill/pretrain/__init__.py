@@ -1,0 +1,1 @@
+"""Pre-training: image-text shards to a teacher, by open_clip's own trainer."""
