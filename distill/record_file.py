@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 from typing import TypeVar
 
@@ -66,7 +67,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         SinkError: it cannot be written; what was there before is untouched.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         try:
             with part.open("wb") as out:

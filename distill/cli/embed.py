@@ -44,6 +44,10 @@ def command(
     if images is not None and not dry_run:
         raise UsageError("--images", expected="--dry-run beside it", arrived="none")
     rank, world = _place("RANK", 0), _place("WORLD_SIZE", 1)
+    if rank >= world:
+        raise UsageError(
+            "RANK and WORLD_SIZE", expected="RANK below it", arrived=f"{rank}, {world}"
+        )
     samples = load_standard(data)
     loaded = load_teacher(teacher, teacher_weights, sha256=teacher_sha256, device=_device())
     stand_in = " (stand-in)" if loaded.stand_in else ""

@@ -1,4 +1,4 @@
-"""What a store would take: bytes, which are exact, and hours, extrapolated from a short measurement."""
+"""What a store would take: bytes, and hours extrapolated from a short measurement."""
 
 from __future__ import annotations
 

@@ -116,4 +116,6 @@ def seal(folder: Path, plan: StorePlan, shards: int) -> bool:
         shards=tuple(record.digests for record in records),
     )
     write_record(folder / STORE_FILE, whole)
+    for part in folder.glob(".*-?????.*.part"):  # left by a kill; no rank writes a shard now
+        part.unlink(missing_ok=True)
     return True

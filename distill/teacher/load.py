@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import torch
@@ -44,6 +45,8 @@ def load_teacher(
         InputError: the teacher or its weights are missing, damaged, or not what they should be.
         UsageError: the arguments do not belong together.
     """
+    if sha256 is not None and not re.fullmatch("[0-9a-f]{64}", sha256):
+        raise UsageError("sha256 of the weights", expected="64 hex digits", arrived=repr(sha256))
     if where == FETALCLIP:
         if weights is None:
             raise UsageError(

@@ -95,7 +95,7 @@ class Teacher:
         """
         if not squares:
             return torch.zeros(0, self.dim)
-        tensors = [torch.from_numpy(np.ascontiguousarray(square)) for square in squares]
+        tensors = [torch.tensor(square) for square in squares]
         planes = [t[None] if t.ndim == 2 else t.permute(2, 0, 1) for t in tensors]
         return self.embed_inputs(torch.cat([self.to_input(plane) for plane in planes]))
 
