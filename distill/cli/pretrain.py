@@ -33,18 +33,19 @@ def command(
         typer.Option(help="small: a stand-in for two CPU cores; fetalclip: ViT-L/14, for GPUs."),
     ] = ModelName.SMALL,
     epochs: Annotated[int | None, typer.Option(min=1)] = None,
-    batch: Annotated[
-        int | None, typer.Option(min=2, help="Pairs a step, on each process.")
-    ] = None,
+    batch: Annotated[int | None, typer.Option(min=2, help="Pairs a step, on each process.")] = None,
     lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
     licence: Annotated[
         str | None, typer.Option(help="Of the weights, as far as your data let you choose.")
     ] = None,
 ) -> None:
     """Train an image-text model and write it as a teacher; several GPUs by torchrun."""
-    given = {"epochs": epochs, "batch": batch, "lr": lr}
+    base = RECIPES[model]
     recipe = replace(
-        RECIPES[model], **{name: value for name, value in given.items() if value is not None}
+        base,
+        epochs=base.epochs if epochs is None else epochs,
+        batch=base.batch if batch is None else batch,
+        lr=base.lr if lr is None else lr,
     )
     identity = IDENTITIES[model]
     if licence is not None:

@@ -1,9 +1,9 @@
 """Captions of a frame, written from what is known of it: for image-text pairs.
 
 FETAL_PLANES_DB knows the plane, HC18 also the head circumference and the pixel spacing; the age
-follows from the circumference. What a standard plane shows is named as its definition has it
-(ISUOG practice guidelines), not as seen in the frame. As in FetalCLIP's prompts (Maani et al., arXiv 2502.14807) ages
-are whole weeks and days, and a spacing is that of the picture at the side that the model sees.
+follows from the circumference. What a standard plane shows is named as its definition has it, not
+as seen in the frame. As in FetalCLIP's prompts (Maani et al., arXiv 2502.14807) ages are whole
+weeks and days, and a spacing is that of the picture at the side that the model sees.
 """
 
 from __future__ import annotations
@@ -81,7 +81,11 @@ _AGES = (
     "aged {weeks} weeks and {days} days",
 )
 _EARLY = ("before 14 weeks", "gestational age below 14 weeks", "in the first trimester")
-_CIRCUMFERENCES = ("head circumference {hc} mm", "HC of {hc} mm", "the head measures {hc} mm around")
+_CIRCUMFERENCES = (
+    "head circumference {hc} mm",
+    "HC of {hc} mm",
+    "the head measures {hc} mm around",
+)
 _SPACINGS = (
     "pixel spacing {spacing} mm",
     "{spacing} mm per pixel",
@@ -114,7 +118,9 @@ class FrameFacts:
             raise InputError("plane", expected=" or ".join(PLANES), arrived=repr(self.plane))
         for what, value in (("HC", self.hc_mm), ("pixel spacing", self.spacing_mm)):
             if value is not None and not 0.0 < value < 1000.0:
-                raise InputError(what, expected="more than 0 and less than 1000 mm", arrived=f"{value}")
+                raise InputError(
+                    what, expected="more than 0 and less than 1000 mm", arrived=f"{value}"
+                )
 
 
 def prompt_spacing_mm(

@@ -104,12 +104,14 @@ def index_own_shards(folder: Path, data: Sequence[str], prompt_size_px: int | No
 
 def _fill(folder: Path, pairs: Iterable[Pair]) -> None:
     for number, batch in enumerate(_batches(pairs)):
-        with (folder / f"shard-{number:06d}.tar").open("wb") as file:
+        with (
+            (folder / f"shard-{number:06d}.tar").open("wb") as file,
             # one time for all, so that the same pairs give the same bytes
-            with webdataset.TarWriter(file, encoder=False, mtime=0.0) as tar:
-                for pair in batch:
-                    content = {"png": pair.png, "txt": pair.text.encode(), "json": pair.record}
-                    tar.write({"__key__": pair.key, **content})
+            webdataset.TarWriter(file, encoder=False, mtime=0.0) as tar,
+        ):
+            for pair in batch:
+                content = {"png": pair.png, "txt": pair.text.encode(), "json": pair.record}
+                tar.write({"__key__": pair.key, **content})
 
 
 def _batches(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
@@ -144,6 +146,8 @@ def _count_pairs(path: Path) -> int:
         raise InputError(
             f"shard {path}",
             expected="KEY.txt and one picture KEY.png, .jpg, .jpeg or .webp for each key",
-            arrived=f"only {', '.join(sorted(parts[half[0]]))} for {half[0]}" if half else "nothing",
+            arrived=f"only {', '.join(sorted(parts[half[0]]))} for {half[0]}"
+            if half
+            else "nothing",
         )
     return len(parts)

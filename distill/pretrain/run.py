@@ -95,9 +95,7 @@ def pretrain(
     return teacher
 
 
-def _keep_record(
-    config: OpenClipConfig, recipe: PretrainRecipe, shards: Shards, run: Path
-) -> None:
+def _keep_record(config: OpenClipConfig, recipe: PretrainRecipe, shards: Shards, run: Path) -> None:
     path = run / RECORD_NAME
     digests = tuple(shard.sha256 for shard in shards.index.shards)
     record = _Record(model=config, recipe=asdict(recipe), shards_sha256=digests)

@@ -14,15 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-os.environ["HF_HUB_OFFLINE"] = "1"  # read once, when the hub's package is first imported
+import torch
+from open_clip_train import data as open_clip_data
+from open_clip_train import main as open_clip_main
 
-import torch  # noqa: E402
-from open_clip_train import data as open_clip_data  # noqa: E402
-from open_clip_train import main as open_clip_main  # noqa: E402
-
-from distill.data.shards import Shards  # noqa: E402
-from distill.pretrain.models import PretrainRecipe  # noqa: E402
-from fetalclip_edge.errors import EnvironmentFault, UsageError  # noqa: E402
+from distill.data.shards import Shards
+from distill.pretrain.models import PretrainRecipe
+from fetalclip_edge.errors import EnvironmentFault, UsageError
 
 _NAME = "open_clip"
 _LOSS = re.compile(r"Train Epoch: .* Loss: (\S+) \(")
@@ -137,7 +135,8 @@ def _adapted() -> Iterator[None]:
     """Lends open_clip's trainer two things for which it has no switch.
 
     Models in channels-last order: a step of the small one takes 1.4 times as long without it on a
-    CPU with AMX. And webdataset's empty marks at the end of each tar are kept from a reader that does not know them.
+    CPU with AMX. And webdataset's empty marks at the end of each tar, which are newer than the
+    reader that open_clip brings, are kept from it.
     """
     make, expand = open_clip_main.create_model_and_transforms, open_clip_data.tar_file_expander
 
