@@ -34,6 +34,8 @@ class Stage:
 
 
 STAGES: tuple[Stage, ...] = (
+    Stage("shards", "distill.cli.shards", "Write image-text shards (from a checkout)."),
+    Stage("pretrain", "distill.cli.pretrain", "Pre-train a teacher (from a checkout)."),
     Stage("embed", "distill.cli.embed", "Run a teacher once over all frames (from a checkout)."),
     Stage("distill", "distill.cli.distill", "Teach a compact student (from a checkout)."),
     Stage("export", "export.cli.export", "Pack a student into a bundle (from a checkout)."),
