@@ -35,7 +35,7 @@ def read_store(folder: Path, samples: Sequence[Sample]) -> TeacherEmbeddings:
     Raises:
         InputError: the store is unfinished or damaged, or does not hold a frame.
     """
-    from distill.store.open import TeacherStore
+    from distill.store.teacher_store import TeacherStore
 
     store = TeacherStore.open(folder)
     rows = [store.embedding(store.index(sample), 0) for sample in samples]
