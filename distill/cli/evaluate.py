@@ -69,7 +69,7 @@ def command(
     write_whole(output_dir / JSON_NAME, done.evaluation.json())
     page.write(output_dir / PAGE_NAME)
     _print(done.evaluation)
-    console.print(f"written: {output_dir / JSON_NAME} and {output_dir / PAGE_NAME}")
+    console.print(f"written: {output_dir / JSON_NAME}, {output_dir / PAGE_NAME}", soft_wrap=True)
 
 
 def _make_folder(folder: Path) -> None:

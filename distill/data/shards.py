@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from distill.record_file import read_record
-from fetalclip_edge.bundle.manifest import Sha256
+from fetalclip_edge.bundle.fields import Sha256
 from fetalclip_edge.bundle.write import sha256_of
 from fetalclip_edge.errors import InputError
 

@@ -60,14 +60,16 @@ def is_valid(true_hc_mm: float, ga_days: float | None) -> bool:
 
 
 def best_constant_ga_days(true_hc_mm: Sequence[float]) -> int:
-    """Returns the day of the grid with the highest VPR on these circumferences, the first such.
+    """Returns the day of the grid with the highest VPR on these circumferences.
 
-    Give it training frames: a constant that is fitted to the frames it is scored on is no guess.
+    Of several best days it is the middle one. Give it training frames: a constant fitted to the
+    frames that it is scored on is no guess.
     """
     truth = np.asarray([hc for hc in true_hc_mm if is_dated(hc)])
     low, high = (who_hc_mm(quantile, GRID_GA_DAYS)[:, None] for quantile in (0.025, 0.975))
     valid = ((low <= truth) & (truth <= high)).sum(axis=1)
-    return GRID_GA_DAYS[int(np.argmax(valid))]
+    best = np.flatnonzero(valid == valid.max())
+    return GRID_GA_DAYS[int(best[len(best) // 2])]
 
 
 def age_scores(

@@ -40,7 +40,7 @@ _METHOD = (
     "the published value. Limits of agreement are bias +- 1.96 standard deviations (Bland & "
     "Altman, Lancet 1986). The trimester is that of the true HC's INTERGROWTH-21st age.",
     "F1 is macro F1, the plain mean of F1 over classes, on frames of these classes. The four "
-    "classes are brain, abdomen, femur and thorax; cervix and other have too few frames here.",
+    "classes are brain, abdomen, femur and thorax; how many frames each has stands by class.",
 )
 
 

@@ -56,8 +56,9 @@ def _shortcut(scores: ShortcutScores) -> Iterator[Block]:
     yield Paragraph(
         "A collection that was put together from several places may give its classes away by "
         "the form of its files. A random forest was fitted on training frames to that form "
-        f"alone: {', '.join(scores.features)}. Only what a model scores above it can have come "
-        "from the picture itself."
+        f"alone: {', '.join(scores.features)}. Bytes and gray levels also follow what is shown, so "
+        "that this is the most that form can give away; what a model scores above it comes from "
+        "the picture itself."
     )
     yield Table(
         (Column("macro F1, four classes"), Column("value", numeric=True), Column("frames", True)),

@@ -33,6 +33,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         (("inspect", "/nowhere"), 4, "bundle"),
         (("distill",), 2, "Missing option"),
         (("distill", "--data", "/nowhere", "--run", "/nowhere/run"), 4, "HC18"),
+        (("evaluate", "--data", "/"), 2, "Missing option"),
         (("export", "--bogus"), 2, "No such option"),
         (("export", "--run", "/nowhere", "--data", "/", "--bundle", "/nowhere"), 4, "run.json"),
     ],
