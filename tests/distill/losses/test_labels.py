@@ -69,7 +69,9 @@ def test_structures_of_one_frame_are_labelled_one_by_one() -> None:
         mask_loss(logits[b : b + 1, m : m + 1], target[b : b + 1, m : m + 1], torch.tensor([True]))
         for b, m in ((0, 0), (1, 0), (1, 1))
     ]
-    assert float(loss.detach()) == pytest.approx(float(sum(a.detach() for a in alone)) / 3, rel=1e-5)
+    assert float(loss.detach()) == pytest.approx(
+        float(sum(a.detach() for a in alone)) / 3, rel=1e-5
+    )
 
 
 def test_a_batch_without_any_label_gives_zero_and_a_graph() -> None:
