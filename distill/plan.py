@@ -66,6 +66,7 @@ def print_plan(fabric: Fabric, run: Run, console: Console) -> None:
         ("time", f"about {seconds / 60:,.1f} min, validation left out"),
     ]
     table = Table("what", "value", title="Plan", title_justify="left", show_header=False)
+    table.columns[1].overflow = "fold"
     for what, value in rows:
         table.add_row(what, value)
     console.print(table)

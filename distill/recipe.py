@@ -114,7 +114,7 @@ class LabelsPart(_Part):
 class TeacherPart(_Part):
     """What a teacher store made for this recipe holds; unused without a teacher."""
 
-    views: Annotated[int, Field(ge=1, le=1024)] = 8
+    views: Annotated[int, Field(ge=1, le=1000)] = 5
     seed: Annotated[int, Field(ge=0)] = 0
 
 

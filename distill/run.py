@@ -23,7 +23,7 @@ from distill.recipe import Recipe, Trained
 from distill.record_file import write_bytes
 from distill.run_record import CHECKPOINT_NAME, RunRecord
 from distill.score import ScoredFrames
-from distill.store.open import TeacherStore
+from distill.store.teacher_store import TeacherStore
 from distill.teacher.manifest import TeacherRecord
 from distill.text_bank import TextBank
 from distill.train_frames import TrainFrames
@@ -97,6 +97,8 @@ def prepare_run(fabric: Fabric, request: RunRequest) -> Run:
     parts = {s: [x for x in request.samples if x.split is s] for s in Split}
     if not parts[Split.VALIDATION]:
         raise InputError("data", expected="validation frames to choose on", arrived="none")
+    if store is not None:
+        store.check_images([*parts[Split.TRAIN], *parts[Split.VALIDATION]])
     visible = visible_labels(parts[Split.TRAIN], recipe.labels.share, recipe.labels.seed)
     split = SplitTable(request.samples, visible)
     record = _record(request, split)

@@ -187,7 +187,13 @@ def training_mode(model: nn.Module, recipe: Recipe) -> None:
 def make_optimizer(student: nn.Module, part: OptimizerPart) -> torch.optim.Optimizer:
     """Returns AdamW over the weights that move."""
     moving = [p for p in student.parameters() if p.requires_grad]
-    return torch.optim.AdamW(moving, lr=part.lr, weight_decay=part.weight_decay, betas=part.betas)
+    return torch.optim.AdamW(
+        moving,
+        lr=part.lr,
+        weight_decay=part.weight_decay,
+        betas=part.betas,
+        fused=True,  # on a CPU too it is several times faster than the loop over weights
+    )
 
 
 def _average(student: nn.Module, decay: float) -> AveragedModel:

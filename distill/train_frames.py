@@ -13,7 +13,7 @@ from torchvision import tv_tensors
 from distill.augment import appearance_transform, train_transform
 from distill.data.cache import CachedFrames
 from distill.draws import Draw
-from distill.store.open import TeacherStore
+from distill.store.teacher_store import TeacherStore
 
 
 class Batch(NamedTuple):

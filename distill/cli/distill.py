@@ -10,7 +10,7 @@ import typer
 from lightning_fabric import Fabric
 from rich.console import Console
 
-from distill.data.sample import Sample, Split
+from distill.data.sample import Sample
 from distill.data.standard import load_standard
 from distill.devices import make_fabric
 from distill.held_out import check_teacher_held_out
@@ -19,7 +19,7 @@ from distill.plan import print_plan
 from distill.recipe import DEFAULT_RECIPE, RECIPES, Recipe, load_recipe
 from distill.run import RunRequest, begin_run, prepare_run
 from distill.store.build import build_store
-from distill.store.open import TeacherStore
+from distill.store.teacher_store import TeacherStore
 from distill.teacher.load import load_teacher
 from distill.teacher.manifest import TeacherManifest, TeacherRecord
 from distill.text_bank import read_text_bank
@@ -135,12 +135,12 @@ def _overrides(
 def _teach(
     fabric: Fabric, recipe: Recipe, samples: list[Sample], store: Path, teaching: Teaching
 ) -> None:
-    """Fills the store with what the teacher says of the training and validation frames."""
+    """Fills the store with what the teacher says of every frame, as `embed` does."""
     if (folder := Path(teaching.where)).is_dir():
         check_teacher_held_out(TeacherManifest.load(folder), samples)
     build_store(
         load_teacher(teaching.where, teaching.weights, sha256=teaching.sha256),
-        [sample for sample in samples if sample.split is not Split.TEST],
+        samples,
         store,
         views=recipe.teacher.views,
         seed=recipe.teacher.seed,

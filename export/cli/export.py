@@ -10,6 +10,7 @@ import typer
 from distill.data.standard import load_standard
 from distill.run_record import CHECKPOINT_NAME, RunRecord
 from export.pack import PackRequest, pack
+from fetalclip_edge.cli.console import progress_console
 
 
 def command(
@@ -20,10 +21,11 @@ def command(
 ) -> None:
     """Export with parity, choose the gate on validation, measure on test, and pack."""
     record = RunRecord.load(run)
-    made = pack(
-        PackRequest(
-            run / CHECKPOINT_NAME, record.spec, record.config, load_standard(data), bundle, version
-        )
-    )
+    samples = load_standard(data, record.recipe.data.names)
+    made = pack(PackRequest(run / CHECKPOINT_NAME, record, samples, bundle, version))
+    licence = made.manifest.weights_licence
+    if record.teacher is not None:
+        stated = f"teacher {made.manifest.provenance.teacher}, {record.teacher.licence}"
+        progress_console().print(f"{stated}; the licence of these weights: {licence}")
     for metric in made.manifest.metrics:
         typer.echo(f"{metric.name}: {metric.value} {metric.unit} {metric.interval_95} n={metric.n}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distill.data.sample import Sample
-from distill.store.open import TeacherStore
+from distill.store.teacher_store import TeacherStore
 from distill.teacher.manifest import TeacherRecord
 from distill.view import View
 
@@ -25,7 +26,6 @@ early_share = 0.4
 epochs = 3
 batch = 4
 accumulation = 2
-checkpoint_steps = 1
 [losses.mask]
 weight = 1.0
 [losses.plane]
@@ -59,17 +59,29 @@ class DrawnStore(TeacherStore):
     """A store whose embeddings are random numbers, fixed for each frame and view."""
 
     def __init__(self, samples: list[Sample], dim: int = 16, views: int = 3) -> None:
-        self.dim, self.views_per_frame = dim, views
-        self.teacher = TeacherRecord(
-            name="drawn", licence="CC BY-NC 4.0", stand_in=True, sha256="a" * 64
-        )
-        self._rows = {sample.image: row for row, sample in enumerate(samples)}
+        self._dim, self._views = dim, views
+        self._of = {sample.image: row for row, sample in enumerate(samples)}
+
+    @property
+    def teacher(self) -> TeacherRecord:
+        return TeacherRecord(name="drawn", licence="CC BY-NC 4.0", stand_in=True, sha256="a" * 64)
+
+    @property
+    def dim(self) -> int:
+        return self._dim
+
+    @property
+    def views_per_frame(self) -> int:
+        return self._views
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._of)
 
     def index(self, sample: Sample) -> int:
-        return self._rows[sample.image]
+        return self._of[sample.image]
+
+    def check_images(self, samples: Sequence[Sample]) -> None:
+        assert {sample.image for sample in samples} <= set(self._of)
 
     def view(self, i: int, k: int) -> View:
         return View.identity() if k == 0 else View.random(np.random.default_rng((i, k)))
