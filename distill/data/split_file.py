@@ -25,10 +25,6 @@ class SplitTable:
     samples: Sequence[Sample]
     visible: Sequence[bool]
 
-    def part(self, split: Split) -> list[Sample]:
-        """Returns the frames of one part, in order."""
-        return [sample for sample in self.samples if sample.split is split]
-
     def csv_bytes(self) -> bytes:
         """Returns the table; images by name, so that it is the same wherever the data lie."""
         text = io.StringIO()

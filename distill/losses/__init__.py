@@ -1,7 +1,7 @@
 """Losses of distillation and of the labelled heads: one small function each, with its source."""
 
 from distill.losses.bank import bank_loss
-from distill.losses.contrast import clip_loss, off_diagonal_weight, repulsive_loss
+from distill.losses.contrast import clip_loss, repulsive_loss
 from distill.losses.features import feature_loss, interactive_loss, relational_loss
 from distill.losses.labels import (
     dice_loss,
@@ -20,7 +20,6 @@ __all__ = [
     "labelled_mean",
     "mask_loss",
     "mask_losses",
-    "off_diagonal_weight",
     "plane_loss",
     "relational_loss",
     "repulsive_loss",

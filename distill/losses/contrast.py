@@ -20,24 +20,14 @@ def clip_loss(logits: Tensor) -> Tensor:
     return 0.5 * (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own))
 
 
-def off_diagonal_weight(progress: float, first: float = 2.0, last: float = -0.8) -> float:
-    """Returns the weight of the off-diagonal part, falling linearly from `first` to `last`.
-
-    Args:
-        progress: share of the training that is done, in [0, 1].
-        first: weight at the start; attracts.
-        last: weight at the end; below zero it repels.
-    """
-    return first + (last - first) * progress
-
-
 def repulsive_loss(student: Tensor, teacher: Tensor, beta: float, tau: float = 5.0) -> Tensor:
     """Selective repulsive distillation: L_diag + beta * L_off.
 
     The soft cross-entropy -sum_j p_ij log q_ij / N, split into its diagonal, which always
     attracts, and the rest, which repels once `beta` is below zero: the student is then driven
     away from the teacher's confusions. Both directions are averaged. Only the teacher's logits
-    are divided by `tau`. MobileFetalCLIP, arXiv 2603.05421; see `off_diagonal_weight`.
+    are divided by `tau`. MobileFetalCLIP, arXiv 2603.05421, where `beta` falls linearly
+    from 2.0 to -0.8 over the training; the recipe holds that schedule.
 
     Args:
         student: (N, N), scaled cosines.

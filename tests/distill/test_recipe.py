@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from distill.recipe import DEFAULT_RECIPE, RECIPES, Schedule, Trained, load_recipe
+from distill.recipe import DEFAULT_RECIPE, RECIPES, RepulsiveLoss, Schedule, Trained, load_recipe
 from distill.train import learning_rate, side_of
 from fetalclip_edge.errors import InputError
 from tests.distill.tiny import LABELS_ALONE, TAUGHT, write_recipe
@@ -105,6 +105,13 @@ def test_an_override_is_checked_like_the_file(tmp_path: Path) -> None:
 def test_schedules_by_hand(shape: str, progress: float, value: float) -> None:
     schedule = Schedule.model_validate({"shape": shape, "start": 2.0, "end": -0.8})
     assert schedule.at(progress) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(("progress", "weight"), [(0.0, 2.0), (0.5, 0.6), (1.0, -0.8)])
+def test_the_off_diagonal_weight_turns_negative(progress: float, weight: float) -> None:
+    part = RepulsiveLoss.model_validate({"weight": 1.0})
+    assert part.tau == 5.0
+    assert part.off_diagonal.at(progress) == pytest.approx(weight)
 
 
 def test_rate_and_side_over_a_run() -> None:

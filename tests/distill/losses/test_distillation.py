@@ -13,7 +13,6 @@ from distill.losses import (
     clip_loss,
     feature_loss,
     interactive_loss,
-    off_diagonal_weight,
     relational_loss,
     repulsive_loss,
 )
@@ -85,11 +84,6 @@ def test_repulsive_with_weight_one_is_the_soft_cross_entropy() -> None:
     plain = F.cross_entropy(student, F.softmax(teacher / 5, dim=1))
     plain = 0.5 * (plain + F.cross_entropy(student.T, F.softmax(teacher.T / 5, dim=1)))
     assert float(repulsive_loss(student, teacher, 1.0)) == pytest.approx(float(plain), rel=1e-5)
-
-
-@pytest.mark.parametrize(("progress", "weight"), [(0.0, 2.0), (0.5, 0.6), (1.0, -0.8)])
-def test_the_off_diagonal_weight_turns_negative(progress: float, weight: float) -> None:
-    assert off_diagonal_weight(progress) == pytest.approx(weight)
 
 
 def test_bank_by_hand() -> None:
