@@ -76,13 +76,23 @@ class BurntInText(_FrameTransform):
     def change(self, x: Tensor) -> Tensor:  # noqa: D102
         side = x.shape[-1]
         x = x.clone()
-        height, columns = int(_uniform(3, 8)), int(_uniform(3, 14))
+        height, columns = int(_uniform(3, 8)), int(_uniform(3, min(14.0, (side - 1) / 5)))
         top, left = int(_uniform(0, side - 9)), int(_uniform(0, side - columns * 5 - 1))
         glyphs = (torch.rand(height, columns * 4) > 0.5).float() * _uniform(0.5, 1.0)
         x[0, top : top + height, left : left + columns * 4].copy_(
             torch.maximum(x[0, top : top + height, left : left + columns * 4], glyphs)
         )
         return x
+
+
+def _noise() -> list[v2.Transform]:
+    """Returns what changes a frame but not where things lie in it."""
+    return [
+        Speckle(0.5),
+        Shadow(0.3),
+        BurntInText(0.3),
+        v2.RandomApply([v2.GaussianBlur(5, (0.3, 1.5))], p=0.2),
+    ]
 
 
 def train_transform() -> v2.Compose:
@@ -102,9 +112,11 @@ def train_transform() -> v2.Compose:
                 interpolation=v2.InterpolationMode.BILINEAR,
             ),
             Gain(0.8),
-            Speckle(0.5),
-            Shadow(0.3),
-            BurntInText(0.3),
-            v2.RandomApply([v2.GaussianBlur(5, (0.3, 1.5))], p=0.2),
+            *_noise(),
         ]
     )
+
+
+def appearance_transform() -> v2.Compose:
+    """Returns the noise that a student sees on top of a view that its teacher saw clean."""
+    return v2.Compose(_noise())

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
-import torch
 
+from distill.checkpoint import load_weights
 from distill.data.planes import PLANES
 from distill.data.sample import Sample, Split
 from distill.evaluation.bootstrap import Figure, group_of
 from distill.evaluation.heads import gate_scores, head_outcomes, head_scores
 from distill.evaluation.outcome import evaluate
 from distill.evaluation.planes import FOUR, f1_figure
-from distill.model import Student, StudentSpec
-from distill.train import TrainConfig
+from distill.model import Student
+from distill.run_record import RunRecord
 from export.gate import choose_gate
 from export.golden import golden_references
+from export.lineage import embedding_space, teacher_name, weights_licence
 from export.lint import check_lint
 from export.onnx_file import OPSET, described, to_onnx
 from export.parity import FP32, ParityRow, check_parity, onnx_run, parity_frames, torch_run
@@ -31,7 +30,6 @@ from fetalclip_edge.bundle.manifest import (
     Backend,
     ClassificationHead,
     DataSource,
-    EmbeddingSpace,
     Gate,
     Golden,
     GoldenReference,
@@ -78,16 +76,14 @@ class PackRequest:
 
     Attributes:
         checkpoint: `best.pt` of a training run.
-        spec: the student it holds.
-        config: the recipe it was trained with.
+        record: the student it holds, its recipe and its lineage.
         samples: every labelled frame, with its split.
         folder: where the bundle goes.
         version: version of the bundle.
     """
 
     checkpoint: Path
-    spec: StudentSpec
-    config: TrainConfig
+    record: RunRecord
     samples: Sequence[Sample]
     folder: Path
     version: str
@@ -116,12 +112,12 @@ def pack(request: PackRequest) -> Packed:
     Raises:
         CheckFailedError: the graph or its parity is not right.
     """
-    state = torch.load(request.checkpoint, weights_only=True)
-    reference, exported = Student(request.spec), Student(request.spec)
+    state, size_px = load_weights(request.checkpoint), request.record.recipe.student.size_px
+    reference, exported = Student(request.record.spec), Student(request.record.spec)
     for student in (reference, exported):
-        student.load_state_dict(state["student"])
+        student.load_state_dict(state)
     model = described(
-        to_onnx(exported, request.config.size_px),
+        to_onnx(exported, size_px),
         bundle=BUNDLE_NAME,
         version=request.version,
         precision=Precision.FP32.value,
@@ -129,7 +125,7 @@ def pack(request: PackRequest) -> Packed:
     check_lint("fp32 graph", onnx.load_model_from_string(model))
     by_split = {s: [x for x in request.samples if x.split is s] for s in Split}
     some = by_split[Split.VALIDATION][:: max(1, len(by_split[Split.VALIDATION]) // PARITY_FRAMES)]
-    frames = parity_frames(some, request.config.size_px)
+    frames = parity_frames(some, size_px)
     parity = check_parity("torch and ONNX", torch_run(reference), onnx_run(model), frames, FP32)
 
     manifest = _manifest(request, model, by_split[Split.TRAIN])
@@ -152,7 +148,7 @@ def pack(request: PackRequest) -> Packed:
 
 def _manifest(request: PackRequest, model: bytes, trained_on: list[Sample]) -> Manifest:
     """Returns the manifest before the gate, the golden frames and the figures are known."""
-    recipe = json.dumps([asdict(request.spec), asdict(request.config)], sort_keys=True)
+    record = request.record
     data = tuple(
         DataSource(
             name=name,
@@ -172,8 +168,8 @@ def _manifest(request: PackRequest, model: bytes, trained_on: list[Sample]) -> M
         name=BUNDLE_NAME,
         version=request.version,
         intended_use=INTENDED_USE,
-        weights_licence="Apache-2.0",
-        input=InputSpec(size_px=request.config.size_px),
+        weights_licence=weights_licence(record.teacher),
+        input=InputSpec(size_px=record.recipe.student.size_px),
         heads=(
             ClassificationHead(name="plane", output="plane", classes=PLANES),
             SegmentationHead(
@@ -183,24 +179,21 @@ def _manifest(request: PackRequest, model: bytes, trained_on: list[Sample]) -> M
                 valid_planes=("brain",),
             ),
         ),
-        embedding_space=EmbeddingSpace(
-            name=f"supervised-{request.spec.preset}-{request.version}",
-            dim=request.spec.embedding_dim,
-        ),
+        embedding_space=embedding_space(record, request.version),
         files=(file_entry(MODEL_PATH, Backend.ONNXRUNTIME, Precision.FP32, OPSET, model),),
         provenance=Provenance(
-            teacher=None,
-            teacher_licence=None,
-            student=request.spec.preset,
-            parameters=sum(p.numel() for p in Student(request.spec).parameters()),
+            teacher=teacher_name(record.teacher),
+            teacher_licence=None if record.teacher is None else record.teacher.licence,
+            student=record.spec.preset,
+            parameters=sum(p.numel() for p in Student(record.spec).parameters()),
             data=data,
-            recipe_sha256=hashlib.sha256(recipe.encode()).hexdigest(),
+            recipe_sha256=record.recipe_sha256,
         ),
         gate=OPEN_GATE,
         golden=Golden(
             reference_backend=Backend.ONNXRUNTIME,
             reference_precision=Precision.FP32,
-            frames=(_placeholder(request.spec.embedding_dim),),
+            frames=(_placeholder(record.embedding_dim),),
             tolerances=(
                 Tolerance(
                     backend=Backend.ONNXRUNTIME,

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from distill.data.sample import Sample
-from fetalclip_edge.errors import CheckFailedError, SinkError
+from fetalclip_edge.errors import CheckFailedError
 from fetalclip_edge.near_duplicate import MAX_DISTANCE_BITS, near_pairs, perceptual_hash
 from fetalclip_edge.preprocess import to_gray
 from fetalclip_edge.sources.images import read_image
-
-SPLIT_COLUMNS = ("data set", "file", "group", "split")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,33 +67,3 @@ def refuse_near_pairs(pairs: Sequence[NearPair]) -> None:
             arrived=f"{len(pairs)} near-duplicates, the first {pairs[0]}",
             remedy="Put both frames into one group, or leave one out",
         )
-
-
-def write_split(samples: Sequence[Sample], path: Path) -> None:
-    """Writes which frame was in which part as CSV: data set, file, group, split.
-
-    Raises:
-        SinkError: it cannot be written; what was there before stays.
-    """
-    temporary = path.with_name(f"{path.name}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file, lineterminator="\n")
-            table.writerow(SPLIT_COLUMNS)
-            table.writerows(
-                (sample.data_set, sample.image.name, sample.group, sample.split.value)
-                for sample in samples
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        raise SinkError(
-            f"{path}",
-            expected="room for the table of the split",
-            arrived=error.strerror or "an error",
-            remedy="Free space or choose another place",
-        ) from None

@@ -10,6 +10,7 @@ import typer
 from distill.data.standard import load_standard
 from distill.run_record import CHECKPOINT_NAME, RunRecord
 from export.pack import PackRequest, pack
+from fetalclip_edge.cli.console import progress_console
 
 
 def command(
@@ -20,13 +21,15 @@ def command(
 ) -> None:
     """Export with parity, choose the gate on validation, measure on test, and pack."""
     record = RunRecord.load(run)
-    made = pack(
-        PackRequest(
-            run / CHECKPOINT_NAME, record.spec, record.config, load_standard(data), bundle, version
-        )
-    )
+    samples = load_standard(data, record.recipe.data.names)
+    made = pack(PackRequest(run / CHECKPOINT_NAME, record, samples, bundle, version))
+    manifest = made.bundle.manifest
+    if record.teacher is not None:
+        stated = f"teacher {manifest.provenance.teacher}, {record.teacher.licence}"
+        note = f"{stated}; the licence of these weights: {manifest.weights_licence}"
+        progress_console().print(note)
     for name, rows in (("fp32", made.fp32), ("fp16", made.fp16)):
         for row in rows:
             typer.echo(f"parity {name}: {row}")
-    for metric in made.bundle.manifest.metrics:
+    for metric in manifest.metrics:
         typer.echo(f"{metric.name}: {metric.value} {metric.unit} {metric.interval_95} n={metric.n}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from pathlib import Path
 
@@ -10,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from distill.data.checks import near_pairs_across_splits, refuse_near_pairs, write_split
+from distill.data.checks import near_pairs_across_splits, refuse_near_pairs
 from distill.data.sample import Sample, Split
 from distill.data.standard import load_standard
-from fetalclip_edge.errors import CheckFailedError, SinkError
+from fetalclip_edge.errors import CheckFailedError
 from tests.test_collecting import scene
 
 
@@ -43,31 +42,3 @@ def test_no_picture_of_the_real_data_is_in_two_parts() -> None:
     if not folder:
         pytest.skip("FETALCLIP_EDGE_DATA is not set: real frames are missing")
     assert near_pairs_across_splits(load_standard(Path(folder))) == []
-
-
-def test_the_split_is_written_whole(tmp_path: Path) -> None:
-    samples = [
-        Sample(Path("x/1,1.png"), "ours", 'the "first"', Split.TRAIN),
-        Sample(Path("x/2.png"), "ours", "second", Split.TEST),
-    ]
-    path = tmp_path / "run" / "split.csv"
-    write_split(samples, path)
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file))
-    assert rows == [
-        ["data set", "file", "group", "split"],
-        ["ours", "1,1.png", 'the "first"', "train"],
-        ["ours", "2.png", "second", "test"],
-    ]
-    assert [entry.name for entry in path.parent.iterdir()] == ["split.csv"]
-
-
-def test_a_place_that_cannot_be_written_is_one_error(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(SinkError, match="split"):
-        write_split([], tmp_path / "file" / "split.csv")
-    (tmp_path / "split.csv.tmp").symlink_to("/dev/full")
-    (tmp_path / "split.csv").write_text("before")
-    with pytest.raises(SinkError, match="No space left"):
-        write_split([Sample(Path("a.png"), "ours", "a", Split.TRAIN)], tmp_path / "split.csv")
-    assert (tmp_path / "split.csv").read_text() == "before"

@@ -11,13 +11,19 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from distill.checkpoint import load_weights
 from distill.data.cache import CachedFrames
 from distill.data.folder import load_folder
 from distill.data.planes import PLANES
 from distill.data.sample import Sample, Split, StructureMask
-from distill.model import Student, StudentSpec
-from distill.train import TrainConfig, train
+from distill.data.standard import load_standard
+from distill.devices import make_fabric
+from distill.recipe import load_recipe
+from distill.run import RunRequest, begin_run, prepare_run
+from distill.run_record import CHECKPOINT_NAME
+from distill.train import train
 from fetalclip_edge.errors import CheckFailedError, EdgeError, ImageError, InputError, SourceError
+from tests.distill.tiny import write_recipe
 
 STRUCTURES = ("abdomen", "femur")
 HEIGHT, WIDTH = 48, 64
@@ -198,26 +204,44 @@ def test_two_labels_of_one_structure_are_refused() -> None:
         )
 
 
+OWN_RECIPE = """
+schema_version = 1
+[student]
+preset = "mobilenetv4_conv_small"
+embedding_dim = 16
+decoder_width = 8
+structures = ["abdomen", "femur", "lung"]
+size_px = 96
+early_size_px = 96
+[data]
+names = ["own"]
+[training]
+epochs = 4
+batch = 4
+[losses.mask]
+weight = 1.0
+[losses.plane]
+weight = 0.5
+"""
+
+
 def test_two_structures_train_though_one_is_labelled_on_half_the_frames(
     root: Path, tmp_path: Path
 ) -> None:
-    samples = load_folder(root)
-    structures = (*STRUCTURES, "lung")  # labelled nowhere
-    parts = {
-        split: CachedFrames([s for s in samples if s.split is split], SIDE, structures)
-        for split in (Split.TRAIN, Split.VALIDATION)
-    }
-    spec = StudentSpec("mobilenetv4_conv_small", structures=3, embedding_dim=16, decoder_width=8)
-    config = TrainConfig(
-        epochs=4, batch=4, lr=3e-3, size_px=SIDE, early_size_px=SIDE, ema_decay=0.5
-    )
-    scores = train(spec, config, parts[Split.TRAIN], parts[Split.VALIDATION], tmp_path / "run")
+    data, folder = tmp_path / "data", tmp_path / "run"
+    data.mkdir()
+    (data / "own").symlink_to(root)
+    recipe = load_recipe(write_recipe(tmp_path, OWN_RECIPE), {})
+    fabric = make_fabric(recipe.training.precision)
+    run = prepare_run(fabric, RunRequest(folder, recipe, load_standard(data, recipe.data.names)))
+    begun = {name: value.clone() for name, value in run.student.state_dict().items()}
+    begin_run(run)
+    scores = train(fabric, run)
+    assert scores.dsc is not None
     assert 0.0 <= scores.dsc <= 1.0
-    state = torch.load(tmp_path / "run" / "best.pt", weights_only=True)["student"]
-    torch.manual_seed(config.seed)
-    begun = Student(spec).state_dict()
+    state = load_weights(folder / CHECKPOINT_NAME)
     before, after = (w["mask.weight"].flatten(1) for w in (begun, state))
     turned = 1.0 - torch.cosine_similarity(before.double(), after.double())
     assert bool((turned[:2] > 1e-5).all()), turned
-    # no gradient: weight decay alone shortens a channel's weights and does not turn them
+    # labelled nowhere, no gradient: weight decay alone shortens the weights and does not turn them
     assert float(turned[2]) < 1e-9, turned

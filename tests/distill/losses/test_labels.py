@@ -67,3 +67,28 @@ def test_a_leaking_split_is_refused() -> None:
     ]
     with pytest.raises(CheckFailedError, match="block 1 in train and test"):
         check_no_leak(both)
+
+
+def test_structures_of_one_frame_are_labelled_one_by_one() -> None:
+    logits = torch.randn(2, 3, 8, 8, requires_grad=True)
+    labelled = torch.tensor([[True, False, False], [True, True, False]])
+    target = torch.rand(2, 3, 8, 8)
+    loss = mask_loss(logits, target, labelled)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+    assert torch.equal(logits.grad.abs().sum(dim=(2, 3)) > 0, labelled)
+    alone = [
+        mask_loss(logits[b : b + 1, m : m + 1], target[b : b + 1, m : m + 1], torch.tensor([True]))
+        for b, m in ((0, 0), (1, 0), (1, 1))
+    ]
+    assert float(loss.detach()) == pytest.approx(
+        float(sum(a.detach() for a in alone)) / 3, rel=1e-5
+    )
+
+
+def test_a_batch_without_any_label_gives_zero_and_a_graph() -> None:
+    logits = torch.randn(2, 1, 8, 8, requires_grad=True)
+    loss = mask_loss(logits, torch.zeros(2, 1, 8, 8), torch.tensor([False, False]))
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert float(loss.detach()) == 0
+    assert logits.grad is not None
