@@ -137,4 +137,4 @@ def _tensorrt_obstacle(bundle: Bundle, precision: Precision) -> str | None:
 
 def has_gate_figures(entry: FileEntry) -> bool:
     """Returns whether the manifest holds the figures by which this file passed its gate."""
-    return getattr(entry, "acceptance", None) is not None
+    return entry.acceptance is not None
