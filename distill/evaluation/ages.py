@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from distill.data.gestational_age import intergrowth_ga_days
 from distill.evaluation.agreement import Agreement, agreement
 from distill.evaluation.bootstrap import Figure, Resampler, group_of
 from distill.evaluation.growth import (
     HC_MM_RANGE,
-    intergrowth_ga_days,
     who_ga_days,
     who_hc_mm,
 )

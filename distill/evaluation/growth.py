@@ -1,19 +1,19 @@
 """Head circumference and gestational age: published curves, and what follows from them.
 
-WHO: T. Kiserud et al., PLoS Med 14(1): e1002220, 2017. INTERGROWTH-21st: A. T. Papageorghiou et
-al., Ultrasound Obstet Gynecol 48(6):719-726, 2016.
+WHO: T. Kiserud et al., PLoS Med 14(1): e1002220, 2017.
 """
 
 from __future__ import annotations
 
 import csv
-import math
 from enum import Enum
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from distill.data.gestational_age import intergrowth_ga_days
 
 _TABLE = Path(__file__).with_name("who_head_circumference.csv")
 
@@ -39,11 +39,6 @@ class Trimester(str, Enum):
         """
         weeks = intergrowth_ga_days(hc_mm) / 7.0
         return cls.FIRST if weeks < 14 else cls.SECOND if weeks < 28 else cls.THIRD
-
-
-def intergrowth_ga_days(hc_mm: float) -> float:
-    """Returns the age in days: exp(0.05970 ln^2 HC + 6.409e-9 HC^3 + 3.3258), HC in mm."""
-    return math.exp(0.05970 * math.log(hc_mm) ** 2 + 6.409e-9 * hc_mm**3 + 3.3258)
 
 
 def who_hc_mm(quantile: float, ga_days: ArrayLike) -> NDArray[np.float64]:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from fetalclip_edge.report.axis import Axis
 from fetalclip_edge.report.markup import Markup, element, join, number, text
 
-TEXT_PX = 13.0
 _CHARACTER_PX = 7.7
-"""Width that a character of `TEXT_PX` is given; its real width is known to the browser alone."""
+"""Width that a character of 13 pixels is given; its real width is known to the browser alone."""
 
 STYLES = 6
 """How many series can be told apart: colours of the style sheet, each with its own mark."""

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from distill.data.gestational_age import intergrowth_ga_days
 from distill.data.hc18 import load_hc18
 from distill.evaluation.ages import (
     GRID_GA_DAYS,
@@ -22,7 +23,6 @@ from distill.evaluation.growth import (
     GA_DAYS_RANGE,
     HC_MM_RANGE,
     Trimester,
-    intergrowth_ga_days,
     who_ga_days,
     who_hc_mm,
 )
