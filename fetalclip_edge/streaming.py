@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from fetalclip_edge.interrupt import interrupt_after
 from fetalclip_edge.latency import LatencyRecorder
 from fetalclip_edge.result import StageLatency
 from fetalclip_edge.session import Session
@@ -42,11 +43,16 @@ class StreamRun:
         self._began = self._ended = time.perf_counter()
 
     def run(self, ticks: Iterable[Tick]) -> None:
-        """Runs until the ticks end; nothing is inferred where no frame arrived."""
+        """Runs until the ticks end; nothing is inferred where no frame arrived.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C was pressed; the frame in work was finished first.
+        """
         self._began = time.perf_counter()
         try:
             for tick in ticks:
-                self._turn(tick)
+                with interrupt_after():
+                    self._turn(tick)
         finally:
             self._ended = time.perf_counter()
 

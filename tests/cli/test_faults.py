@@ -16,7 +16,7 @@ import pytest
 from fetalclip_edge.phantom import Phantom
 
 STREAM = (sys.executable, "-m", "fetalclip_edge", "stream", "--device", "demo")
-LIVE_S = 20
+LIVE_S = 60
 
 _CAN_MOUNT = (
     shutil.which("unshare") is not None

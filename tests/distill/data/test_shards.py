@@ -9,6 +9,7 @@ import os
 import resource
 import tarfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,18 +136,22 @@ def test_a_frame_that_cannot_be_read_leaves_nothing(samples: list[Sample], tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["frames"]
 
 
-@pytest.fixture
+@contextmanager
 def small_disk() -> Iterator[None]:
-    """No file may grow beyond 8 KiB; the system answers as a full disk does."""
+    """No file may grow beyond 8 KiB; the system answers as a full disk does.
+
+    No fixture: the limit holds for the log that pytest writes between a test and its teardown.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.mark.usefixtures("small_disk")
 def test_a_full_disk_leaves_nothing(samples: list[Sample], tmp_path: Path) -> None:
-    with pytest.raises(SinkError, match="cannot be written"):
+    with small_disk(), pytest.raises(SinkError, match="cannot be written"):
         write_shards(samples, SPEC, tmp_path / "shards")
     assert [path.name for path in tmp_path.iterdir()] == ["frames"]
 
