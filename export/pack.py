@@ -24,7 +24,7 @@ from export.lineage import embedding_space, teacher_name, weights_licence
 from export.lint import check_lint
 from export.onnx_file import OPSET, described, to_onnx
 from export.parity import FP32, ParityRow, check_parity, onnx_run, parity_frames, torch_run
-from export.tensorrt_files import HALF_PATH, add_tensorrt
+from export.tensorrt_files import FP32_TOLERANCE, HALF_PATH, add_half, with_tolerances
 from fetalclip_edge.bundle.load import Bundle
 from fetalclip_edge.bundle.manifest import (
     Backend,
@@ -80,6 +80,7 @@ class PackRequest:
         samples: every labelled frame, with its split.
         folder: where the bundle goes.
         version: version of the bundle.
+        half: whether a typed fp16 file is made too.
     """
 
     checkpoint: Path
@@ -87,6 +88,7 @@ class PackRequest:
     samples: Sequence[Sample]
     folder: Path
     version: str
+    half: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class Packed:
     Attributes:
         bundle: as it lies on disk.
         fp32: torch against fp32 ONNX.
-        fp16: fp32 ONNX against typed fp16 ONNX.
+        fp16: fp32 ONNX against typed fp16 ONNX; empty where none was made.
     """
 
     bundle: Bundle
@@ -141,8 +143,12 @@ def pack(request: PackRequest) -> Packed:
             metrics = _metrics(open_session, gated, by_split[Split.TEST])
     golden = manifest.golden.model_copy(update={"frames": references})
     manifest = manifest.model_copy(update={"golden": golden, "metrics": metrics})
-    typed = add_tensorrt(Manifest.model_validate(manifest.model_dump()), model, frames)
-    written = {MODEL_PATH: model, HALF_PATH: typed.half.model, **files}
+    manifest = with_tolerances(manifest, FP32_TOLERANCE)
+    written = {MODEL_PATH: model, **files}
+    if not request.half:
+        return Packed(write_bundle(request.folder, manifest, written), parity, ())
+    typed = add_half(manifest, model, frames)
+    written[HALF_PATH] = typed.half.model
     return Packed(write_bundle(request.folder, typed.manifest, written), parity, typed.parity)
 
 

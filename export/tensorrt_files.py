@@ -24,25 +24,16 @@ from fetalclip_edge.bundle.write import file_entry
 HALF_PATH = "model.fp16.onnx"
 CONFIRMED_FRAMES = 2
 
-TOLERANCES = (
-    Tolerance(
-        # TensorRT multiplies fp32 in TF32 (10 bits of mantissa, as fp16 has) on Ampere and later
-        backend=Backend.TENSORRT,
-        precision=Precision.FP32,
-        embedding_cosine_min=0.999,
-        probability_abs_max=0.02,
-        mask_dsc_min=0.996,
-        hc_mm_abs_max=0.3,
-    ),
-    Tolerance(
-        backend=Backend.TENSORRT,
-        precision=Precision.FP16,
-        embedding_cosine_min=0.999,
-        probability_abs_max=0.02,
-        mask_dsc_min=0.996,
-        hc_mm_abs_max=0.3,
-    ),
+FP32_TOLERANCE = Tolerance(
+    # wide enough for TF32 (10 bits of mantissa, as fp16 has), which other builders leave on
+    backend=Backend.TENSORRT,
+    precision=Precision.FP32,
+    embedding_cosine_min=0.999,
+    probability_abs_max=0.02,
+    mask_dsc_min=0.996,
+    hc_mm_abs_max=0.3,
 )
+FP16_TOLERANCE = FP32_TOLERANCE.model_copy(update={"precision": Precision.FP16})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +51,17 @@ class TensorRtFiles:
     parity: tuple[ParityRow, ...]
 
 
-def add_tensorrt(manifest: Manifest, model: bytes, frames: Sequence[ParityFrame]) -> TensorRtFiles:
-    """Makes the typed fp16 file of a bundle and checks it and the fp32 file for TensorRT.
+def with_tolerances(manifest: Manifest, *added: Tolerance) -> Manifest:
+    """Returns the manifest with these golden tolerances, in place of those of the same kind."""
+    new = {(t.backend, t.precision) for t in added}
+    golden = manifest.golden
+    kept = [t for t in golden.tolerances if (t.backend, t.precision) not in new]
+    golden = golden.model_copy(update={"tolerances": (*kept, *added)})
+    return Manifest.model_validate(manifest.model_copy(update={"golden": golden}).model_dump())
+
+
+def add_half(manifest: Manifest, model: bytes, frames: Sequence[ParityFrame]) -> TensorRtFiles:
+    """Makes the typed fp16 file of a bundle and holds it to the fp32 file.
 
     Args:
         manifest: of the bundle.
@@ -83,18 +83,10 @@ def add_tensorrt(manifest: Manifest, model: bytes, frames: Sequence[ParityFrame]
     confirm_half(typed, squares[:CONFIRMED_FRAMES])
     rows = check_parity("fp32 ONNX and fp16 ONNX", onnx_run(model), onnx_run(typed), frames, FP16)
     entry = file_entry(HALF_PATH, Backend.TENSORRT, Precision.FP16, OPSET, typed)
-    new = {(t.backend, t.precision) for t in TOLERANCES}
-    golden = manifest.golden
-    tolerances = [t for t in golden.tolerances if (t.backend, t.precision) not in new]
     files = [f for f in manifest.files if f.path != HALF_PATH]
-    updated = manifest.model_copy(
-        update={
-            "files": (*files, entry),
-            "golden": golden.model_copy(update={"tolerances": (*tolerances, *TOLERANCES)}),
-        }
-    )
+    updated = manifest.model_copy(update={"files": (*files, entry)})
     return TensorRtFiles(
-        Manifest.model_validate(updated.model_dump()),
+        with_tolerances(updated, FP32_TOLERANCE, FP16_TOLERANCE),
         Half(typed, half.islands, half.largest),
         rows,
     )

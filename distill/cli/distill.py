@@ -65,7 +65,9 @@ def command(
     ] = None,
     preset: Annotated[str | None, typer.Option(help=f"Encoder: {', '.join(PRESETS)}.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1)] = None,
-    seed: Annotated[int | None, typer.Option(min=0)] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of the run, and of which labels are hidden.")
+    ] = None,
     labels: Annotated[
         float | None, typer.Option(help="Share of the frames whose labels may be used.")
     ] = None,
@@ -138,6 +140,7 @@ def _overrides(
         ("student", "preset", preset),
         ("training", "epochs", epochs),
         ("training", "seed", seed),
+        ("labels", "seed", seed),
         ("labels", "share", labels),
     )
     sections: dict[str, dict[str, Any]] = {}

@@ -28,6 +28,7 @@ from distill.evaluation.run import Evaluated, has_plane, run_evaluation
 from distill.evaluation.summary import main_rows
 from distill.evaluation.teacher import read_store
 from fetalclip_edge.cli.console import progress_console
+from fetalclip_edge.cli.options import AUTO, PRECISION_HELP, parse_precision_or_auto
 from fetalclip_edge.errors import SinkError
 from fetalclip_edge.model import Model
 from fetalclip_edge.report.write import write_whole
@@ -48,6 +49,7 @@ def command(
     store: Annotated[
         Path | None, typer.Option(help="Teacher store, to measure what is kept of the teacher.")
     ] = None,
+    precision: Annotated[str, typer.Option(help=PRECISION_HELP)] = AUTO,
     pictures: Annotated[
         bool, typer.Option(help="Show frames in the page; not where the page leaves the house.")
     ] = True,
@@ -62,7 +64,7 @@ def command(
     _make_folder(output_dir)
     samples = load_standard(data)
     # one thread adds in one order: two runs then agree to the last digit
-    with Model(model, threads=1) as loaded:
+    with Model(model, precision=parse_precision_or_auto(precision), threads=1) as loaded:
         done = run_evaluation(loaded, samples, watch, ask)
         shown = _pictures(loaded.session(gate=False), done) if pictures else Pictures()
     page = make_page(done.evaluation, head_outcomes(done.test), shown)

@@ -18,11 +18,14 @@ def command(
     data: Annotated[Path, typer.Option(help="Folder that holds hc18/ and planes/.")],
     bundle: Annotated[Path, typer.Option(help="Where the bundle goes.")],
     version: Annotated[str, typer.Option(help="Version of the bundle.")] = "0.1.0",
+    half: Annotated[
+        bool, typer.Option(help="Also make the typed fp16 file; a bundle without it is smaller.")
+    ] = True,
 ) -> None:
     """Export with parity, choose the gate on validation, measure on test, and pack."""
     record = RunRecord.load(run)
     samples = load_standard(data, record.recipe.data.names)
-    made = pack(PackRequest(run / CHECKPOINT_NAME, record, samples, bundle, version))
+    made = pack(PackRequest(run / CHECKPOINT_NAME, record, samples, bundle, version, half))
     manifest = made.bundle.manifest
     if record.teacher is not None:
         stated = f"teacher {manifest.provenance.teacher}, {record.teacher.licence}"

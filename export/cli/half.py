@@ -11,7 +11,7 @@ from distill.data.sample import Split
 from distill.data.standard import load_standard
 from export.pack import PARITY_FRAMES
 from export.parity import parity_frames
-from export.tensorrt_files import HALF_PATH, add_tensorrt
+from export.tensorrt_files import HALF_PATH, add_half
 from fetalclip_edge.bundle.load import load_bundle
 from fetalclip_edge.bundle.manifest import Backend, Precision
 from fetalclip_edge.bundle.write import write_bundle
@@ -27,7 +27,7 @@ def command(
     fp32 = bundle.model_path(Backend.ONNXRUNTIME, Precision.FP32).read_bytes()
     samples = [s for s in load_standard(data) if s.split is Split.VALIDATION]
     some = samples[:: max(1, len(samples) // PARITY_FRAMES)]
-    made = add_tensorrt(bundle.manifest, fp32, parity_frames(some, bundle.manifest.input.size_px))
+    made = add_half(bundle.manifest, fp32, parity_frames(some, bundle.manifest.input.size_px))
     files: dict[str, bytes | Path] = {
         path: bundle.folder / path for path in made.manifest.digests() if path != HALF_PATH
     }
