@@ -11,16 +11,17 @@ import onnx
 
 from distill.checkpoint import load_weights
 from distill.data.planes import PLANES
-from distill.data.sample import Sample, Split
+from distill.data.sample import HEAD, Sample, Split
 from distill.evaluation.bootstrap import Figure, group_of
 from distill.evaluation.heads import gate_scores, head_outcomes, head_scores
 from distill.evaluation.outcome import evaluate
 from distill.evaluation.planes import FOUR, f1_figure
 from distill.model import Student
+from distill.recipe import Recipe
 from distill.run_record import RunRecord
 from export.gate import choose_gate
 from export.golden import golden_references
-from export.lineage import embedding_space, teacher_name, weights_licence
+from export.lineage import data_source, embedding_space, teacher_name, weights_licence
 from export.lint import check_lint
 from export.onnx_file import OPSET, described, to_onnx
 from export.parity import FP32, ParityRow, check_parity, onnx_run, parity_frames, torch_run
@@ -29,7 +30,6 @@ from fetalclip_edge.bundle.load import Bundle
 from fetalclip_edge.bundle.manifest import (
     Backend,
     ClassificationHead,
-    DataSource,
     Gate,
     Golden,
     GoldenReference,
@@ -44,6 +44,7 @@ from fetalclip_edge.bundle.manifest import (
     Tolerance,
 )
 from fetalclip_edge.bundle.write import file_entry, write_bundle
+from fetalclip_edge.errors import UsageError
 from fetalclip_edge.runners.onnxruntime import OnnxRuntimeRunner
 from fetalclip_edge.session import Session
 
@@ -55,16 +56,6 @@ INTENDED_USE = (
     "the second and third trimester. Not a medical device; no output may guide care."
 )
 PARITY_FRAMES = 24
-_CREDITS = {
-    "HC18": "T. L. A. van den Heuvel et al., PLoS ONE 13(8): e0200412, 2018; "
-    "DOI 10.5281/zenodo.1327317",
-    "FETAL_PLANES_DB": "X. P. Burgos-Artizzu et al., Sci Rep 10, 10200, 2020; "
-    "DOI 10.5281/zenodo.3904280",
-}
-_SPLITS = {
-    "HC18": "blocks of 20 file numbers: of six blocks four train, one validates, one tests",
-    "FETAL_PLANES_DB": "official split by patient; every seventh training patient validates",
-}
 OPEN_GATE = Gate(
     min_structure_score=0.0, min_plane_confidence=0.0, max_fit_residual=1.0, max_border_fraction=1.0
 )
@@ -106,14 +97,29 @@ class Packed:
     fp16: tuple[ParityRow, ...]
 
 
+def check_heads(recipe: Recipe) -> None:
+    """Raises `UsageError` where a bundle would hold a head that was never trained."""
+    trained = [n for n in ("mask", "plane") if getattr(recipe.losses, n) is not None]
+    if len(trained) < 2 or recipe.student.structures[0] != HEAD:
+        raise UsageError(
+            "run to export",
+            expected=f"one with losses.mask, losses.plane and {HEAD!r} as its first structure",
+            arrived=f"losses: {', '.join(trained) or 'of the teacher alone'}; "
+            f"structures: {', '.join(recipe.student.structures)}",
+            remedy='Train what is missing after it: --start-from, student.trained = "heads"',
+        )
+
+
 def pack(request: PackRequest) -> Packed:
     """Exports, checks, measures and writes; a failed check writes nothing.
 
     The gate is chosen on validation frames; the figures are those of the test frames.
 
     Raises:
+        UsageError: the run trained no head's mask, or no planes.
         CheckFailedError: the graph or its parity is not right.
     """
+    check_heads(request.record.recipe)
     state, size_px = load_weights(request.checkpoint), request.record.recipe.student.size_px
     reference, exported = Student(request.record.spec), Student(request.record.spec)
     for student in (reference, exported):
@@ -156,32 +162,22 @@ def _manifest(request: PackRequest, model: bytes, trained_on: list[Sample]) -> M
     """Returns the manifest before the gate, the golden frames and the figures are known."""
     record = request.record
     data = tuple(
-        DataSource(
-            name=name,
-            licence="CC BY 4.0",
-            credit=_CREDITS[name],
-            frames=sum(s.data_set == name for s in trained_on),
-            split=_SPLITS[name],
-            trained_on=tuple(s.image.name for s in trained_on if s.data_set == name),
-        )
+        data_source(name, [s.image.name for s in trained_on if s.data_set == name])
         for name in sorted({s.data_set for s in trained_on})
-    )
-    measurements = tuple(
-        MeasurementSpec(kind=kind, convention="outer-outer") for kind in ("HC", "BPD", "OFD")
     )
     return Manifest(
         schema_version=1,
         name=BUNDLE_NAME,
         version=request.version,
         intended_use=INTENDED_USE,
-        weights_licence=weights_licence(record.teacher),
+        weights_licence=weights_licence(record.teacher, data),
         input=InputSpec(size_px=record.recipe.student.size_px),
         heads=(
             ClassificationHead(name="plane", output="plane", classes=PLANES),
             SegmentationHead(
                 name="biometry",
                 output="mask",
-                structures=(StructureSpec(name="head", measurements=measurements),),
+                structures=tuple(map(_structure, record.recipe.student.structures)),
                 valid_planes=("brain",),
             ),
         ),
@@ -212,6 +208,16 @@ def _manifest(request: PackRequest, model: bytes, trained_on: list[Sample]) -> M
             ),
         ),
     )
+
+
+def _structure(name: str) -> StructureSpec:
+    """Returns a mask channel; only what is known of a head is measured."""
+    if name != HEAD:
+        return StructureSpec(name=name)
+    measurements = tuple(
+        MeasurementSpec(kind=kind, convention="outer-outer") for kind in ("HC", "BPD", "OFD")
+    )
+    return StructureSpec(name=name, measurements=measurements)
 
 
 def _placeholder(dim: int) -> GoldenReference:

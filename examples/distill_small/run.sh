@@ -12,7 +12,8 @@ step() { printf '\n%5d s  $ %s\n' "$SECONDS" "$*"; "$@"; }
 [ -f "$out/shards/shards.json" ] || step fetalclip-edge shards --data "$data" --output "$out/shards"
 step fetalclip-edge pretrain --shards "$out/shards" --run "$out/pretrain"
 step fetalclip-edge embed --data "$data" --teacher "$teacher" --store "$out/store"
-step fetalclip-edge distill --data "$data" --store "$out/store" --run "$out/student" --epochs 16
+step fetalclip-edge distill --data "$data" --store "$out/store" --run "$out/student" \
+  --recipe "$(dirname "$0")/recipe.toml"
 step fetalclip-edge export --run "$out/student" --data "$data" --bundle "$out/bundle"
 step fetalclip-edge prompts --model "$out/bundle" --teacher "$teacher"
 step fetalclip-edge evaluate --model "$out/bundle" --data "$data" --store "$out/store" \
