@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from distill.evaluation.ages import AgeScores
 from distill.evaluation.evaluation import Evaluation
-from distill.evaluation.summary import STAND_IN, Row
+from distill.evaluation.summary import Row, marked
 from fetalclip_edge.report.axis import Axis
 from fetalclip_edge.report.blocks import Block, Column, Figure, Heading, Paragraph, Table
 from fetalclip_edge.report.charts.bars import Bar, BarChart
@@ -43,7 +43,7 @@ def age_blocks(evaluation: Evaluation) -> Iterator[Block]:
 
 
 def _name(scores: AgeScores) -> str:
-    return scores.name + (STAND_IN if scores.stand_in else "")
+    return marked(scores.name, scores.stand_in)
 
 
 def _row(scores: AgeScores) -> tuple[str, ...]:

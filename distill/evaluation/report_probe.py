@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from distill.evaluation.evaluation import Evaluation
 from distill.evaluation.probe import DRAWS, ProbeScores
-from distill.evaluation.summary import STAND_IN, Row
+from distill.evaluation.summary import Row, marked
 from fetalclip_edge.report.axis import Axis
 from fetalclip_edge.report.blocks import Block, Column, Figure, Heading, Paragraph, Table
 from fetalclip_edge.report.charts.lines import LineChart, LinePoint, LineSeries
@@ -21,7 +21,7 @@ def probe_blocks(evaluation: Evaluation) -> Iterator[Block]:
     kept = evaluation.retention
     probes = [("this bundle", evaluation.probe)]
     if kept is not None:
-        probes.append((kept.teacher + (STAND_IN if kept.stand_in else ""), kept.probe))
+        probes.append((marked(kept.teacher, kept.stand_in), kept.probe))
     yield Heading("Embeddings")
     yield Paragraph(
         "A logistic regression on frozen embeddings, fitted on training frames; its penalty was "

@@ -54,8 +54,16 @@ class Row:
 
 def classification_name(scores: PlaneScores) -> str:
     """Returns what a classification is called; a stand-in is never named without that word."""
-    name = f"zero-shot {scores.name}" if scores.zero_shot else f"{scores.name} head"
-    return name + (STAND_IN if scores.stand_in else "")
+    if not scores.zero_shot:
+        name = f"{scores.name} head"
+    else:
+        name = scores.name if "zero-shot" in scores.name else f"zero-shot {scores.name}"
+    return marked(name, scores.stand_in)
+
+
+def marked(name: str, stand_in: bool) -> str:
+    """Returns a name that says of a stand-in that it is one, once."""
+    return name + STAND_IN if stand_in and "stand-in" not in name else name
 
 
 def main_rows(evaluation: Evaluation) -> tuple[Row, ...]:
@@ -98,9 +106,9 @@ def _probes(evaluation: Evaluation) -> Iterator[_Maybe]:
     if evaluation.probe is not None:
         yield from _probe(evaluation.probe, "linear probe")
     if (kept := evaluation.retention) is not None:
-        note = STAND_IN if kept.stand_in else ""
-        yield from _probe(kept.probe, f"linear probe of {kept.teacher}{note}")
-        yield f"retention: probe F1 over that of {kept.teacher}{note}", kept.f1_ratio, ""
+        teacher = marked(kept.teacher, kept.stand_in)
+        yield from _probe(kept.probe, f"linear probe of {teacher}")
+        yield f"retention: probe F1 over that of {teacher}", kept.f1_ratio, ""
 
 
 def _probe(scores: ProbeScores, name: str) -> Iterator[_Maybe]:
@@ -113,7 +121,7 @@ def _probe(scores: ProbeScores, name: str) -> Iterator[_Maybe]:
 
 def _ages(evaluation: Evaluation) -> Iterator[_Maybe]:
     for scores in evaluation.ages:
-        note = STAND_IN if scores.stand_in else ""
-        yield f"age by {scores.name}{note}: VPR", scores.vpr, ""
+        name = marked(scores.name, scores.stand_in)
+        yield f"age by {name}: VPR", scores.vpr, ""
         if scores.days is not None:
-            yield f"age by {scores.name}{note}: mean error", scores.days.mean_abs, "d"
+            yield f"age by {name}: mean error", scores.days.mean_abs, "d"

@@ -16,7 +16,7 @@ from tests.distill.tiny import LABELS_ALONE, TAUGHT, write_recipe
 def test_the_default_is_the_recipe_of_the_shipped_bundle() -> None:
     recipe = load_recipe(DEFAULT_RECIPE)
     training, optimizer, student = recipe.training, recipe.optimizer, recipe.student
-    assert (training.epochs, training.batch, training.ema_decay) == (60, 16, 0.998)
+    assert (training.epochs, training.batch, training.ema_decay) == (100, 16, 0.998)
     assert (training.accumulation, training.clip_norm, training.seed) == (1, 5.0, 0)
     assert (optimizer.lr, optimizer.weight_decay, optimizer.floor) == (2e-3, 0.05, 0.01)
     assert (optimizer.betas, optimizer.warmup_epochs) == ((0.9, 0.999), 1.0)
@@ -121,4 +121,4 @@ def test_rate_and_side_over_a_run() -> None:
     assert rates[50] == pytest.approx(2e-3 * (0.01 + 0.99 * 0.5))
     assert max(rates) == rates[9]
     assert learning_rate(recipe.optimizer, 100, 10, 100) == pytest.approx(2e-5)
-    assert [side_of(recipe, epoch) for epoch in (0, 29, 30, 59)] == [160, 160, 256, 256]
+    assert [side_of(recipe, epoch) for epoch in (0, 49, 50, 99)] == [160, 160, 256, 256]
