@@ -133,7 +133,9 @@ def _outcome(pipeline: Pipeline, sample: Sample, index: int) -> Outcome:
         plane=NONE_OF_THEM if plane is None else plane_index(plane.label),
         confidence=0.0 if plane is None else plane.confidence,
         verdicts=tuple(
-            verdict for item in result.classifications if len((verdict := _verdict(item)).known) > 1
+            verdict
+            for item in result.classifications
+            if len((verdict := verdict_of(item)).known) > 1
         ),
         overlap=None if head.mask is None else _overlap(sample, head.mask),
         hc_mm=None if hc is None else hc.value_mm,
@@ -151,7 +153,8 @@ def plane_index(label: str) -> int:
     return PLANES.index(name) if name in PLANES else NONE_OF_THEM
 
 
-def _verdict(item: Classification) -> Verdict:
+def verdict_of(item: Classification) -> Verdict:
+    """Returns the plane that a classification says."""
     places = {plane_index(name) for name, _ in item.scores} - {NONE_OF_THEM}
     return Verdict(item.head, plane_index(item.label), tuple(sorted(places)), is_zero_shot(item))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from distill.evaluation.bootstrap import Figure, Floats, Resampler
-from distill.evaluation.planes import FOUR, confusion_rows, macro_f1
+from distill.evaluation.planes import FOUR, PlaneScores, confusion_rows, macro_f1
 from distill.evaluation.probe import ProbeScores
 
 
@@ -21,6 +21,8 @@ class Retention:
         licence: of the teacher's weights.
         stand_in: it only stands in for the teacher that is meant.
         probe: the probe on the teacher's embeddings.
+        zero_shot: the teacher's embeddings against the bundle's own banks of planes, where both
+            live in one space.
         f1_ratio: student's over teacher's macro F1 over four classes; the interval draws the
             same groups for both.
     """
@@ -29,6 +31,7 @@ class Retention:
     licence: str
     stand_in: bool
     probe: ProbeScores
+    zero_shot: tuple[PlaneScores, ...]
     f1_ratio: Figure
 
 

@@ -19,7 +19,7 @@ from distill.evaluation.planes import PlaneScores, plane_scores
 from distill.evaluation.probe import Probe, ProbeData, fit_probe
 from distill.evaluation.retention import Retention, f1_ratio
 from distill.evaluation.shortcut import shortcut_scores
-from distill.evaluation.teacher import TeacherEmbeddings
+from distill.evaluation.teacher import TeacherEmbeddings, zero_shot_verdicts
 from fetalclip_edge.bundle.load import Bundle
 from fetalclip_edge.bundle.manifest import Manifest
 from fetalclip_edge.errors import CheckFailedError
@@ -110,7 +110,7 @@ def run_evaluation(
             planes=_verdicts(said, stand_ins),
             shortcut=shortcut_scores(planes),
             probe=None if probe is None else probe.scores,
-            retention=_retention(probe, planes, teacher),
+            retention=_retention(model.bundle, probe, planes, teacher),
             ages=age_scores(heads, training_hc_mm, stand_in=bool(stand_ins)),
         ),
         tuple(outcomes),
@@ -139,7 +139,10 @@ def _verdicts(outcomes: Sequence[Outcome], stand_ins: frozenset[str]) -> tuple[P
 
 
 def _retention(
-    student: Probe | None, samples: Sequence[Sample], teacher: TeacherEmbeddings | None
+    bundle: Bundle,
+    student: Probe | None,
+    samples: Sequence[Sample],
+    teacher: TeacherEmbeddings | None,
 ) -> Retention | None:
     if student is None or teacher is None:
         return None
@@ -153,8 +156,31 @@ def _retention(
         licence=teacher.licence,
         stand_in=teacher.stand_in,
         probe=other.scores,
+        zero_shot=_zero_shot(bundle, data, teacher),
         f1_ratio=f1_ratio(truth, student.guess, other.guess, data.test_groups),
     )
+
+
+def _zero_shot(
+    bundle: Bundle, data: ProbeData, teacher: TeacherEmbeddings
+) -> tuple[PlaneScores, ...]:
+    """Returns how well the teacher itself tells planes by the bundle's banks."""
+    if bundle.manifest.embedding_space.name != teacher.space:
+        return ()
+    rows, truth = data.part(Split.TEST)
+    scores = (
+        plane_scores(
+            f"{teacher.name} by {said[0].head}",
+            truth.tolist(),
+            [verdict.plane for verdict in said],
+            data.test_groups,
+            known=said[0].known,
+            zero_shot=True,
+            stand_in=teacher.stand_in,
+        )
+        for said in zero_shot_verdicts(bundle, rows)
+    )
+    return tuple(item for item in scores if item is not None)
 
 
 def _facts(bundle: Bundle, precision: str) -> BundleFacts:

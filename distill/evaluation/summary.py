@@ -108,6 +108,8 @@ def _probes(evaluation: Evaluation) -> Iterator[_Maybe]:
     if (kept := evaluation.retention) is not None:
         teacher = marked(kept.teacher, kept.stand_in)
         yield from _probe(kept.probe, f"linear probe of {teacher}")
+        for scores in kept.zero_shot:
+            yield f"{classification_name(scores)}: F1, four classes", scores.four, ""
         yield f"retention: probe F1 over that of {teacher}", kept.f1_ratio, ""
 
 

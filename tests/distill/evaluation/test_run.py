@@ -105,7 +105,7 @@ def test_what_cannot_be_used_leaves_nothing_behind(data: Path, tmp_path: Path) -
 def evaluated(data: Path) -> Evaluated:
     def ask(samples: Sequence[Sample]) -> TeacherEmbeddings:
         rows = np.eye(len(PLANES), dtype=np.float32)[[sample.plane or 0 for sample in samples]]
-        return TeacherEmbeddings("oracle", "CC0-1.0", True, rows)
+        return TeacherEmbeddings("oracle", "CC0-1.0", True, "oracle-0", rows)
 
     with Model(threads=1) as model:
         return run_evaluation(model, load_standard(data), watch, ask)
@@ -118,6 +118,7 @@ def test_a_teacher_stands_beside_the_student_and_a_stand_in_is_called_so(
     kept = done.evaluation.retention
     assert kept is not None
     assert kept.probe.all_labels.four.value == 1.0
+    assert kept.zero_shot == ()  # the shipped bundle lives in another space
     assert done.evaluation.probe is not None
     student = done.evaluation.probe.all_labels.four.value
     assert kept.f1_ratio.value == pytest.approx(student)
