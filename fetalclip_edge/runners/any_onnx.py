@@ -7,20 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from fetalclip_edge.errors import InputError, MissingPackageError
-
-try:
-    import onnxruntime
-except ImportError as error:
-    raise MissingPackageError(
-        "backend onnxruntime",
-        expected="the package onnxruntime",
-        arrived=str(error),
-        remedy="Run: pip install 'fetalclip-edge[cpu]'",
-    ) from None
+from fetalclip_edge.errors import InputError
+from fetalclip_edge.runners.package import ERRORS_ONLY, onnxruntime
 
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
-_ERRORS_ONLY = 3
 
 
 class AnyOnnx:
@@ -37,7 +27,7 @@ class AnyOnnx:
     def __init__(self, path: Path, threads: int = 0) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        options.log_severity_level = _ERRORS_ONLY
+        options.log_severity_level = ERRORS_ONLY
         try:
             self._session: Any = onnxruntime.InferenceSession(
                 path.read_bytes(), sess_options=options, providers=["CPUExecutionProvider"]

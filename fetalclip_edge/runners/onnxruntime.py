@@ -14,22 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fetalclip_edge.errors import BundleError, MissingPackageError, ProviderError
+from fetalclip_edge.errors import BundleError, ProviderError
 from fetalclip_edge.runners.base import InferenceContext, Outputs, Runner, RunnerInfo
+from fetalclip_edge.runners.package import ERRORS_ONLY, onnxruntime
 from fetalclip_edge.runners.scripted import check_tensor
 
-try:
-    import onnxruntime
-except ImportError as error:
-    raise MissingPackageError(
-        "backend onnxruntime",
-        expected="the package onnxruntime",
-        arrived=str(error),
-        remedy="Run: pip install 'fetalclip-edge[cpu]'",
-    ) from None
-
 CPU = "CPUExecutionProvider"
-_ERRORS_ONLY = 3
 _BAD_MODEL = "The file does not fit this runtime; export the bundle again or upgrade onnxruntime"
 
 
@@ -123,7 +113,7 @@ class OnnxRuntimeRunner(Runner):
             levels.ORT_ENABLE_ALL if self._optimize else levels.ORT_DISABLE_ALL
         )
         options.intra_op_num_threads = self._threads
-        options.log_severity_level = _ERRORS_ONLY
+        options.log_severity_level = ERRORS_ONLY
         # worker threads that spin between frames wake faster than threads that sleep
         options.add_session_config_entry("session.intra_op.allow_spinning", "1")
         if self._provider != CPU:
