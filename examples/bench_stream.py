@@ -42,11 +42,11 @@ def main(
                 rss_mb[number] = process.memory_info().rss / 2**20
 
     latency = LatencyRecorder()
-    with tempfile.TemporaryDirectory() as folder, Model() as model:
+    with tempfile.TemporaryDirectory() as folder, Model(ahead=True) as model:
         with JsonlSink(Path(folder) / "out.jsonl") as sink:
             tracker = GeometryTracker("auto", (spacing_mm, spacing_mm))
             run = StreamRun(model.session(), tracker, [sink], latency)
-            run.run(ticks())
+            run.run(ticks(), ahead=model.ahead)
         summary = run.summary("default", model.bundle.digest)
     total = summary.latency_ms["total"]
     typer.echo(f"{summary.frames} frames, {summary.fps:.1f} frames/s, capture included")

@@ -19,6 +19,7 @@ from fetalclip_edge.choosing import Choice, obstacle_here
 from fetalclip_edge.frame import Frame
 from fetalclip_edge.model import make_runner
 from fetalclip_edge.phantom import Phantom
+from fetalclip_edge.processor import processors
 from fetalclip_edge.session import Session
 from fetalclip_edge.tensorrt.target import Target, read_target
 
@@ -149,7 +150,7 @@ def bench(bundle: Bundle, compare: Sequence[Path], *, rounds: int, threads: int 
         rows=tuple(task.row(spent[name]) for name, task in tasks.items()),
         not_run=tuple(not_run),
         processor=_processor(),
-        processors=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
+        processors=processors(),
         load=load,
         target=read_target(),
     )

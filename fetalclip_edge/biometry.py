@@ -55,18 +55,20 @@ def crossings(logits: NDArray[np.float32], inside: NDArray[np.uint8]) -> NDArray
     The crossing between two neighbours of opposite sign is interpolated linearly, as marching
     squares does (Lorensen & Cline, SIGGRAPH 1987, in two dimensions).
     """
-    values = np.clip(logits, -_LOGIT_CLIP, _LOGIT_CLIP)
     found = []
     for axis in (1, 0):
         first = [slice(None), slice(None)]
         second = [slice(None), slice(None)]
         first[axis], second[axis] = slice(None, -1), slice(1, None)
-        a, b = values[tuple(first)], values[tuple(second)]
-        change = (inside[tuple(first)] != inside[tuple(second)]) & ((a > 0) != (b > 0))
-        rows, cols = np.nonzero(change)
-        step = a[rows, cols] / (a[rows, cols] - b[rows, cols])
+        # few pixels lie on the edge: only those are looked at any further
+        edge = inside[tuple(first)] != inside[tuple(second)]
+        rows, cols = np.divmod(np.flatnonzero(edge), edge.shape[1])  # quicker than `nonzero`
+        a = np.clip(logits[tuple(first)][rows, cols], -_LOGIT_CLIP, _LOGIT_CLIP)
+        b = np.clip(logits[tuple(second)][rows, cols], -_LOGIT_CLIP, _LOGIT_CLIP)
+        change = (a > 0) != (b > 0)
+        rows, cols, a, b = rows[change], cols[change], a[change], b[change]
         points = np.stack([cols, rows], axis=1).astype(np.float64)
-        points[:, 0 if axis == 1 else 1] += step
+        points[:, 0 if axis == 1 else 1] += a / (a - b)
         found.append(points)
     return np.concatenate(found)
 

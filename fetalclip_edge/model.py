@@ -8,6 +8,7 @@ from types import TracebackType
 from fetalclip_edge.bundle.load import Bundle, default_bundle_path, load_bundle
 from fetalclip_edge.bundle.manifest import Backend, Precision
 from fetalclip_edge.choosing import Choice, choose, obstacle_here
+from fetalclip_edge.processor import core_to_spare, processors
 from fetalclip_edge.runners.base import Runner
 from fetalclip_edge.session import Session
 
@@ -25,8 +26,10 @@ class Model:
         backend: what runs it; None chooses what is fastest here.
         precision: its arithmetic; None chooses the fastest that passed its gate.
         threads: threads for one inference; 0 lets the backend choose.
+        ahead: leave a core to a thread that prepares the next frame, if there is one to spare.
 
     Attributes:
+        ahead: whether a core was left: hand it on to `StreamRun.run`.
         bundle: the checked bundle.
         choice: what runs it, and why nothing faster does.
 
@@ -43,6 +46,7 @@ class Model:
         backend: Backend | None = None,
         precision: Precision | None = None,
         threads: int = 0,
+        ahead: bool = False,
     ) -> None:
         self.bundle: Bundle = load_bundle(
             default_bundle_path() if folder is None else folder, expect_digest=expect_digest
@@ -53,6 +57,10 @@ class Model:
             backend=backend,
             precision=precision,
         )
+        cores = processors()
+        self.ahead = ahead and core_to_spare(self.choice.precision, cores)
+        if self.ahead and threads == 0:
+            threads = cores - 1
         self._runner = make_runner(self.bundle, self.choice, threads)
 
     def __enter__(self) -> Model:

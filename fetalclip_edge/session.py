@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,23 @@ SMOOTHING = 0.25
 """Weight of the newest value in the display's exponential smoothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A frame with the network's input made of it.
+
+    Attributes:
+        frame: the frame.
+        tensor: uint8 (1, 1, S, S).
+        letterbox: from the frame to the tensor.
+        latency: how long it took.
+    """
+
+    frame: Frame
+    tensor: NDArray[np.uint8]
+    letterbox: Letterbox
+    latency: StageLatency
+
+
 class Session:
     """One stream over a loaded model; may be called from any thread, one frame at a time.
 
@@ -57,7 +75,6 @@ class Session:
         self._text_banks = tuple(
             (entry, bundle.text_bank(entry)) for entry in self._manifest.text_banks
         )
-        self._preprocess = Preprocessor(self._manifest.input.size_px)
         self._lock = threading.Lock()
         self._epoch: int | None = None
         self._smoothed: dict[tuple[str, str], float] = {}
@@ -74,17 +91,38 @@ class Session:
             frame: the frame; nothing is given in mm unless its scale is known.
             want_masks: also return masks, uint8 in the source's own size.
         """
-        with self._lock:
-            return self._process(frame, want_masks)
+        return self.finish(self.prepare(frame), want_masks=want_masks)
 
-    def _process(self, frame: Frame, want_masks: bool) -> Result:
+    def prepare(self, frame: Frame) -> Prepared:
+        """Does what comes before the network; touches no state, so any thread may do it ahead.
+
+        Args:
+            frame: the frame.
+        """
+        began = time.perf_counter()
+        preprocess = Preprocessor(self._manifest.input.size_px)
+        letterbox = preprocess(frame)
+        spent_ms = (time.perf_counter() - began) * 1e3
+        latency = StageLatency("preprocess", spent_ms)
+        return Prepared(frame, preprocess.tensor, letterbox, latency)
+
+    def finish(self, prepared: Prepared, *, want_masks: bool = False) -> Result:
+        """Runs the network and all that follows on a frame that this session prepared.
+
+        Args:
+            prepared: frames in their order.
+            want_masks: see `process`.
+        """
+        with self._lock:
+            return self._finish(prepared, want_masks)
+
+    def _finish(self, prepared: Prepared, want_masks: bool) -> Result:
+        frame, letterbox = prepared.frame, prepared.letterbox
         if frame.geometry_epoch != self._epoch:
             self._epoch = frame.geometry_epoch
             self._smoothed.clear()
         clock = [time.perf_counter()]
-        letterbox = self._preprocess(frame)
-        clock.append(time.perf_counter())
-        outputs = self._context.infer(self._preprocess.tensor)
+        outputs = self._context.infer(prepared.tensor)
         clock.append(time.perf_counter())
 
         plane_head = self._manifest.plane_head
@@ -122,7 +160,7 @@ class Session:
             None,
         )
         clock.append(time.perf_counter())
-        stages = ("preprocess", "inference", "postprocess")
+        stages = ("inference", "postprocess")
         return Result(
             frame_index=frame.index,
             timestamp_ns=frame.timestamp_ns,
@@ -130,9 +168,12 @@ class Session:
             classifications=classifications + zero_shot,
             structures=tuple(structures),
             measurements=tuple(measurements),
-            latency=tuple(
-                StageLatency(stage, (end - begin) * 1e3)
-                for stage, begin, end in zip(stages, clock[:-1], clock[1:], strict=True)
+            latency=(
+                prepared.latency,
+                *(
+                    StageLatency(stage, (end - begin) * 1e3)
+                    for stage, begin, end in zip(stages, clock[:-1], clock[1:], strict=True)
+                ),
             ),
             embedding=embedding,
             gestational_age=age,

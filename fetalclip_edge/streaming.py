@@ -5,15 +5,27 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 
+from fetalclip_edge.ahead import one_ahead
 from fetalclip_edge.interrupt import interrupt_after
 from fetalclip_edge.latency import LatencyRecorder
 from fetalclip_edge.result import StageLatency
-from fetalclip_edge.session import Session
+from fetalclip_edge.session import Prepared, Session
 from fetalclip_edge.signal import Tick
 from fetalclip_edge.sinks.base import Report, Sink
 from fetalclip_edge.sinks.summary import StageRecord, Summary, versions
 from fetalclip_edge.tracker import GeometryTracker
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """A tick, and what was made of its frame: nothing where it brought none."""
+
+    tick: Tick
+    prepared: Prepared | None
+    region_ms: float
 
 
 class StreamRun:
@@ -42,37 +54,50 @@ class StreamRun:
         self._source = ""
         self._began = self._ended = time.perf_counter()
 
-    def run(self, ticks: Iterable[Tick]) -> None:
+    def run(self, ticks: Iterable[Tick], *, ahead: bool = False) -> None:
         """Runs until the ticks end; nothing is inferred where no frame arrived.
+
+        Args:
+            ticks: of one feed.
+            ahead: read and prepare the next frame in a thread of its own, for a feed that waits
+                for its reader and that nobody closes meanwhile.
 
         Raises:
             KeyboardInterrupt: Ctrl-C was pressed; the frame in work was finished first.
         """
         self._began = time.perf_counter()
+        made = (self._prepare(tick) for tick in ticks)
         try:
-            for tick in ticks:
-                with interrupt_after():
-                    self._turn(tick)
+            with closing(one_ahead(made) if ahead else made) as turns:
+                for turn in turns:
+                    with interrupt_after():
+                        self._turn(turn)
         finally:
             self._ended = time.perf_counter()
 
-    def _turn(self, tick: Tick) -> None:
-        self._states[tick.state.value] += 1
-        self._source = tick.info.name
+    def _prepare(self, tick: Tick) -> _Turn:
         if tick.raw is None:
-            self._tell(Report(state=tick.state, age_ms=tick.age_ms, message=tick.message))
-            return
+            return _Turn(tick, None, 0.0)
         began = time.perf_counter()
         frame = self._tracker.frame(tick)
-        stages = [StageLatency("region", (time.perf_counter() - began) * 1e3)]
-        result = self._session.process(frame)
-        stages += result.latency
+        region_ms = (time.perf_counter() - began) * 1e3
+        return _Turn(tick, self._session.prepare(frame), region_ms)
+
+    def _turn(self, turn: _Turn) -> None:
+        tick, prepared = turn.tick, turn.prepared
+        self._states[tick.state.value] += 1
+        self._source = tick.info.name
+        if tick.raw is None or prepared is None:
+            self._tell(Report(state=tick.state, age_ms=tick.age_ms, message=tick.message))
+            return
+        result = self._session.finish(prepared)
+        stages = [StageLatency("region", turn.region_ms), *result.latency]
         self._latency.add(stages)
         self._frames += 1
         self._tell(
             Report(
                 state=tick.state,
-                frame=frame,
+                frame=prepared.frame,
                 result=result,
                 age_ms=tick.age_ms,
                 latency=tuple(stages),

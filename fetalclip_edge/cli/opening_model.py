@@ -12,7 +12,13 @@ from fetalclip_edge.model import Model
 
 
 def open_model(
-    console: Console, folder: Path | None, expect_digest: str | None, backend: str, precision: str
+    console: Console,
+    folder: Path | None,
+    expect_digest: str | None,
+    backend: str,
+    precision: str,
+    *,
+    ahead: bool = False,
 ) -> Model:
     """Returns the model, not yet entered.
 
@@ -22,6 +28,7 @@ def open_model(
         expect_digest: sha256 of the manifest.
         backend: "auto" or the name of one.
         precision: "auto" or the name of one.
+        ahead: see `Model`.
 
     Raises:
         UsageError: `backend` or `precision` is no such name.
@@ -32,6 +39,7 @@ def open_model(
         expect_digest=expect_digest,
         backend=parse_backend(backend),
         precision=parse_precision_or_auto(precision),
+        ahead=ahead,
     )
     if AUTO in (backend, precision):
         console.print(f"auto: {escape(str(model.choice))}")

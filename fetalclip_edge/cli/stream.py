@@ -48,6 +48,7 @@ def stream(
 
     from fetalclip_edge.cli.console import progress_console
     from fetalclip_edge.cli.opening_model import open_model
+    from fetalclip_edge.feed import FileFeed
     from fetalclip_edge.latency import LatencyRecorder
     from fetalclip_edge.opening_feed import open_feed
     from fetalclip_edge.roi_option import parse_roi
@@ -64,8 +65,12 @@ def stream(
     spacing = None if spacing_mm is None else (spacing_mm, spacing_mm)
     tracker = GeometryTracker(parse_roi(roi), spacing)
     feed = open_feed(device, pace=pace, drop=drop)
+    # the window's quit key closes a feed, so that nobody else may be reading it then
+    ahead = isinstance(feed, FileFeed) and not pace and not show
     with ExitStack() as stack:
-        loaded = stack.enter_context(open_model(console, model, expect_digest, backend, precision))
+        loaded = stack.enter_context(
+            open_model(console, model, expect_digest, backend, precision, ahead=ahead)
+        )
         manifest = loaded.bundle.manifest
         if self_test:
             check_self_test(run_self_test(loaded.bundle, loaded.session(gate=False)))
@@ -80,7 +85,7 @@ def stream(
         run = StreamRun(loaded.session(), tracker, sinks, LatencyRecorder(deadline_ms))
         stack.enter_context(feed)
         try:
-            run.run(feed.ticks())
+            run.run(feed.ticks(), ahead=loaded.ahead)
         finally:
             name = f"{manifest.name} {manifest.version}"
             result = run.summary(name, loaded.bundle.digest)
