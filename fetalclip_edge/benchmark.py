@@ -1,7 +1,9 @@
-"""Times model files fairly: every file takes its turn in every round, so that a ratio is fair.
+"""Times model files fairly: they take turns, so that a ratio is fair.
 
 On a machine that is not idle the second of two runs in a row pays for what else happens then;
-taking turns spreads that over all of them.
+taking turns spreads that over all of them. The threads of a runtime spin on for tens of
+milliseconds after their work, on the cores that the next one needs: on two cores that made another
+network 2.6 times as slow as it is. So each turn begins with a pause, and is a burst of runs.
 """
 
 from __future__ import annotations
@@ -12,8 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-WARM_UP = 5
-"""Untimed rounds before the first: caches, lazy allocations, clocks."""
+BURST = 10
+"""Timed runs of one turn."""
+
+WARM_UP = 3
+"""Untimed runs before them: threads that sleep, caches, lazy allocations."""
+
+PAUSE_S = 0.1
+"""Pause before a turn, until the threads of the one before have gone to sleep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +47,26 @@ class Timing:
 
 
 def take_turns(
-    tasks: Mapping[str, Callable[[int], object]], rounds: int, warm_up: int = WARM_UP
+    tasks: Mapping[str, Callable[[int], object]], rounds: int, pause_s: float = PAUSE_S
 ) -> dict[str, Timing]:
-    """Runs every task once a round and returns how long each took.
+    """Runs every task `rounds` times, in bursts that take turns, and returns how long each took.
 
     Args:
-        tasks: name -> what to run; it is given the number of the round, from 0.
-        rounds: timed rounds, at least 1.
-        warm_up: rounds before those.
+        tasks: name -> what to run; it is given the number of the run, from 0.
+        rounds: timed runs of each, at least 1.
+        pause_s: see `PAUSE_S`.
     """
     spent_ms: dict[str, list[float]] = {name: [] for name in tasks}
     names = list(tasks)
-    for number in range(-warm_up, rounds):
+    for turn, first in enumerate(range(0, rounds, BURST)):
         # the order turns too: whoever comes after a slow task finds cold caches
-        for name in names[number % len(names) :] + names[: number % len(names)]:
-            begin = time.perf_counter()
-            tasks[name](max(0, number))
-            if number >= 0:
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            time.sleep(pause_s)
+            for _ in range(WARM_UP):
+                tasks[name](first)
+            for number in range(first, min(first + BURST, rounds)):
+                begin = time.perf_counter()
+                tasks[name](number)
                 spent_ms[name].append((time.perf_counter() - begin) * 1e3)
     return {name: _timing(values) for name, values in spent_ms.items()}
 

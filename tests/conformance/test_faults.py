@@ -86,7 +86,7 @@ def test_what_cannot_be_built(simulate: Simulate, bundle: Bundle, tmp_path: Path
         step("build", "--model", folder, "--precision", "fp16"),
         step("build", "--model", folder, "--precision", "int8"),
         build(bare),
-        step("build", "--precision", "int8"),
+        step("build", "--precision", "fp16"),
         step("build", "--model", str(bare.folder), "--precision", "fp16"),
         build(bundle, gpu_name=""),
     )
@@ -96,7 +96,7 @@ def test_what_cannot_be_built(simulate: Simulate, bundle: Bundle, tmp_path: Path
     one_line(tolerance, 5, "golden tolerances for tensorrt/fp32", "no engine can be judged")
     one_line(missing, 4, "a model file for tensorrt/fp16")
     one_line(gpu, 3, "an NVIDIA GPU with its driver", "--backend onnxruntime")
-    assert shipped["code"] in (4, 5)  # until the shipped bundle holds an INT8 file for TensorRT
+    one_line(shipped, 4, "a model file for tensorrt/fp16")  # left out, so that the wheel is small
     assert not (default_bundle_path() / "engines").exists()
     assert not (bundle.folder / "engines").exists() or engines(bundle) == {}
 
