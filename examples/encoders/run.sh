@@ -15,11 +15,6 @@ for preset in $presets; do
   fetalclip-edge calibrate --model "$out/$preset-fp32" --frames "$out/frames.csv" \
     --data "$out/frames.csv" --target int8-ort --output "$out/$preset-int8" \
     --report "$out/$preset-int8-report" || [ $? -eq 5 ]
-  for precision in fp32 int8; do
-    [ -d "$out/$preset-$precision" ] || continue
-    fetalclip-edge evaluate --model "$out/$preset-$precision" --precision "$precision" \
-      --data "$data" --output-dir "$out/$preset-$precision-report" --no-pictures
-  done
 done
 for preset in $presets; do   # last and in one go, so that nothing else runs beside it
   best=$out/$preset-int8
