@@ -57,9 +57,9 @@ def bench_page(bench: Bench) -> Page:
     longest = max(bar.value for bar in bars)
     blocks: list[Block] = [
         Paragraph(
-            "All were timed in one run, in bursts that took turns. Frames are the phantom's, 800 x 540; "
-            "files compared with are timed whole, on made-up input. DSC and F1 are those of the "
-            "bundle's manifest."
+            "All were timed in one run, in bursts that took turns. Frames are the phantom's, "
+            "800 x 540; files compared with are timed whole, on made-up input. DSC and F1 are "
+            "those of the bundle's manifest."
         ),
         Heading("Durations"),
         Table(
