@@ -13,12 +13,14 @@ from types import FrameType
 def interrupt_after() -> Iterator[None]:
     """Holds back one Ctrl-C until the block has ended; a second one breaks in at once.
 
-    Does nothing in a thread that Python sends no signals to.
+    Does nothing in a thread that Python sends no signals to, nor where Ctrl-C is ignored, as in a
+    shell's background job, or has a handler of the program around this one.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed in the block.
     """
-    if threading.current_thread() is not threading.main_thread():
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
     pressed = False

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 from fetalclip_edge.interrupt import interrupt_after
+
+
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """Ctrl-C is heard, though these tests may run in a job that ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_the_block_ends_first() -> None:
@@ -33,6 +42,13 @@ def test_an_error_of_the_block_is_the_one_that_is_seen() -> None:
     with pytest.raises(ValueError, match="of the frame"), interrupt_after():  # noqa: PT012
         signal.raise_signal(signal.SIGINT)
         raise ValueError("of the frame")
+
+
+def test_what_ignores_it_goes_on_doing_so() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with interrupt_after():
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 def test_another_thread_is_left_alone() -> None:

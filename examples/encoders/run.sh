@@ -11,7 +11,7 @@ for preset in $presets; do
   fetalclip-edge distill --data "$data" --recipe "$here/recipe.toml" --preset "$preset" \
     --run "$out/$preset"
   fetalclip-edge export --run "$out/$preset" --data "$data" --bundle "$out/$preset-fp32" --no-half
-  # a file that fails its gate enters no bundle: exit 5, and the table has no row for it
+  # a file that fails its gate enters no bundle: exit 5, and the table says so
   fetalclip-edge calibrate --model "$out/$preset-fp32" --frames "$out/frames.csv" \
     --data "$out/frames.csv" --target int8-ort --output "$out/$preset-int8" \
     --report "$out/$preset-int8-report" || [ $? -eq 5 ]

@@ -1,4 +1,4 @@
-"""The table of `run.sh`: accuracy by the bundles' manifests, speed by `bench`.
+"""The table of `run.sh`: accuracy by manifests and gates, speed by `bench`.
 
 python examples/encoders/table.py OUT PRESET...
 """
@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from fetalclip_edge.bundle.load import load_bundle
-from fetalclip_edge.bundle.manifest import Backend, Manifest, Precision
+from fetalclip_edge.bundle.manifest import Manifest
 
 HEADER = (
     "encoder", "precision", "parameters", "file", "pass", "end to end", "head DSC", "HC error",
@@ -36,18 +36,28 @@ def fp32_cells(manifest: Manifest) -> tuple[str, ...]:
     )
 
 
-def int8_cells(manifest: Manifest) -> tuple[str, ...]:
-    """Returns what INT8 changes on test frames, by the figures of its gate."""
-    entry = manifest.file(Backend.ONNXRUNTIME, Precision.INT8)
-    if entry is None or entry.acceptance is None:
-        raise typer.BadParameter("the bundle has no INT8 file with the figures of its gate")
-    value = {figure.name: figure.value for figure in entry.acceptance.figures}
+def int8_row(preset: str, record: dict[str, Any], timed: dict[str, Any] | None) -> tuple[str, ...]:
+    """Returns what INT8 changes, by the record of `calibrate`; a refused file was not timed."""
+    figures = record["test"] or record["validation"]
+    value = {figure["name"]: figure["value"] for figure in figures}
+    speed = (
+        ("refused", "") if timed is None else (_ms(timed["whole pass"]), _ms(timed["end to end"]))
+    )
     return (
+        preset,
+        f"int8, {len(record['float_layers'])} layers in fp32",
+        "",
+        f"{record['bytes'] / 1e6:.1f} MB",
+        *speed,
         f"{-value['dsc_drop']:+.4f}",
         f"each changes by {value['hc_change_mean_mm']:.2f} mm",
         "",
         f"{-value['plane_f1_drop']:+.3f}",
     )
+
+
+def _ms(timed: dict[str, Any]) -> str:
+    return f"{timed['timing']['p50_ms']:.2f} ms"
 
 
 def main(out: Path, presets: Annotated[list[str], typer.Argument()]) -> None:
@@ -57,19 +67,19 @@ def main(out: Path, presets: Annotated[list[str], typer.Argument()]) -> None:
         timed: dict[str, dict[str, Any]] = {}
         for item in json.loads((out / f"{preset}-bench.json").read_text())["rows"]:
             timed.setdefault(item["precision"], {})[item["scope"]] = item
-        for precision, rows in timed.items():
-            manifest = load_bundle(out / f"{preset}-{precision}").manifest
-            told = int8_cells(manifest) if precision == "int8" else fp32_cells(manifest)
-            whole = rows["whole pass"]
-            cells = (
-                preset,
-                precision,
-                f"{manifest.provenance.parameters / 1e6:.1f} M",
-                f"{whole['file_bytes'] / 1e6:.1f} MB",
-                f"{whole['timing']['p50_ms']:.2f} ms",
-                f"{rows['end to end']['timing']['p50_ms']:.2f} ms",
-                *told,
-            )
+        manifest, whole = load_bundle(out / f"{preset}-fp32").manifest, timed["fp32"]["whole pass"]
+        fp32 = (
+            preset,
+            "fp32",
+            f"{manifest.provenance.parameters / 1e6:.1f} M",
+            f"{whole['file_bytes'] / 1e6:.1f} MB",
+            _ms(whole),
+            _ms(timed["fp32"]["end to end"]),
+            *fp32_cells(manifest),
+        )
+        report = json.loads((out / f"{preset}-int8-report" / "calibration.json").read_text())
+        int8 = int8_row(preset, report["targets"][0], timed.get("int8"))
+        for cells in (fp32, int8):
             typer.echo(f"| {' | '.join(cells)} |")
 
 
