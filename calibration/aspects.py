@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from fetalclip_edge.frame import Frame
 from fetalclip_edge.geometry import Roi
-from fetalclip_edge.preprocess import Letterbox, to_gray
 from fetalclip_edge.result import Result
 
 GAIN_EDGES = (35.0, 65.0)
@@ -74,14 +73,6 @@ class Aspects:
         )
         gain = _bin(self.gain, GAIN_EDGES, ("dark", "usual", "bright"))
         return {"gain": gain, "depth": depth, "plane": self.plane, "head": head}
-
-
-def letterbox_of(frame: Frame, size_px: int) -> NDArray[np.uint8]:
-    """Returns the model's input uint8 (S, S), made as the cart makes it."""
-    gray = to_gray(frame.pixels)
-    if frame.sector is not None:
-        gray = frame.sector.apply(gray)
-    return Letterbox(frame.roi or Roi.full(frame.size_hw), size_px).forward(gray)
 
 
 def feature_rows(aspects: list[Aspects], planes: tuple[str, ...]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.aspects import Aspects, feature_rows, letterbox_of
+from calibration.aspects import Aspects, feature_rows
 from calibration.coverage import CoverageRow, coverage, gaps
 from fetalclip_edge.bundle.manifest import ClassificationHead, Manifest, SegmentationHead
 from fetalclip_edge.errors import ImageError, InputError, UsageError
@@ -106,13 +106,14 @@ def choose_frames(where: Iterable[str], session: Session, manifest: Manifest) ->
             sector=sector,
             scale=scale,
         )
-        square = letterbox_of(frame, manifest.input.size_px)
+        prepared = session.prepare(frame)
+        square = prepared.tensor[0, 0]
         if not known.add(perceptual_hash(square)):
             passed_over["nearly equal to another"] += 1
             continue
         squares.append(square)
         names.append(name)
-        aspects.append(Aspects.of(frame, square, session.process(frame), head_planes))
+        aspects.append(Aspects.of(frame, square, session.finish(prepared), head_planes))
     if len(squares) < MIN_FRAMES:
         why = ", ".join(f"{count} {reason}" for reason, count in sorted(passed_over.items()))
         raise InputError(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from calibration.aspects import letterbox_of
 from calibration.frames import CalibrationSet
 from fetalclip_edge.bundle.manifest import Manifest
 from fetalclip_edge.errors import CheckFailedError
 from fetalclip_edge.frame import Frame
 from fetalclip_edge.labelled_frames import LabelledFrame
 from fetalclip_edge.near_duplicate import NearDuplicates, perceptual_hash
+from fetalclip_edge.preprocess import preprocess
 from fetalclip_edge.sector import find_sector
 from fetalclip_edge.sources.images import read_image
 
@@ -55,8 +55,8 @@ def unseen(
         pixels = read_image(frame.image)
         sector = find_sector(pixels)
         shown = Frame(pixels, roi=None if sector is None else sector.roi, sector=sector)
-        square = letterbox_of(shown, manifest.input.size_px)
-        if known.holds(perceptual_hash(square)):
+        tensor, _ = preprocess(shown, manifest.input.size_px)
+        if known.holds(perceptual_hash(tensor[0, 0])):
             continue
         kept.append(frame)
     return Unseen(tuple(kept), len(mine) - len(kept))

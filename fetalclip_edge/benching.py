@@ -9,9 +9,6 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fetalclip_edge.benchmark import Timing, take_turns
 from fetalclip_edge.bundle.load import Bundle
 from fetalclip_edge.bundle.manifest import FileEntry, Manifest, Precision
@@ -19,6 +16,7 @@ from fetalclip_edge.choosing import Choice, obstacle_here
 from fetalclip_edge.frame import Frame
 from fetalclip_edge.model import make_runner
 from fetalclip_edge.phantom import Phantom
+from fetalclip_edge.preprocess import preprocess
 from fetalclip_edge.processor import processors
 from fetalclip_edge.session import Session
 from fetalclip_edge.tensorrt.target import Target, read_target
@@ -117,7 +115,7 @@ def bench(bundle: Bundle, compare: Sequence[Path], *, rounds: int, threads: int 
     """
     load = _load()
     frames = [Frame(Phantom(seed, FRAME_HW).draw(0.0).pixels, seed) for seed in range(_FRAMES)]
-    tensor = _tensor(frames[0], bundle.manifest.input.size_px)
+    tensor, _ = preprocess(frames[0], bundle.manifest.input.size_px)
     obstacle = obstacle_here(bundle)
     tasks: dict[str, _Task] = {}
     not_run: list[str] = []
@@ -206,14 +204,6 @@ def _accuracy(manifest: Manifest, entry: FileEntry) -> tuple[float | None, float
         None if dsc is None else dsc - lost.get("dsc_drop", 0.0),
         None if plane_f1 is None else plane_f1 - lost.get("plane_f1_drop", 0.0),
     )
-
-
-def _tensor(frame: Frame, size_px: int) -> NDArray[np.uint8]:
-    from fetalclip_edge.preprocess import Preprocessor
-
-    preprocess = Preprocessor(size_px)
-    preprocess(frame)
-    return preprocess.tensor
 
 
 def _resident_mib() -> float | None:

@@ -56,13 +56,10 @@ class Letterbox:
         height, width = self.content_hw
         return self.roi.width / width, self.roi.height / height
 
-    def forward(self, gray: NDArray[np.uint8], out: NDArray[np.uint8] | None = None) -> Pixels:
+    def forward(self, gray: NDArray[np.uint8]) -> Pixels:
         """Returns the square uint8 (S, S) for a gray source image (H, W)."""
         roi, (height, width), (left, top) = self.roi, self.content_hw, self.offset_uv
-        if out is None:
-            out = np.zeros((self.size_px, self.size_px), np.uint8)
-        else:
-            out[:] = 0
+        out = np.zeros((self.size_px, self.size_px), np.uint8)
         crop = gray[roi.y : roi.y + roi.height, roi.x : roi.x + roi.width]
         shrinks = width <= roi.width and height <= roi.height
         method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
@@ -98,18 +95,10 @@ class Letterbox:
         return out
 
 
-class Preprocessor:
-    """Fills one reusable input tensor; belongs to one stream."""
-
-    def __init__(self, size_px: int) -> None:
-        self.tensor = np.zeros((1, 1, size_px, size_px), np.uint8)
-
-    def __call__(self, frame: Frame) -> Letterbox:
-        """Writes the frame's region into `tensor` and returns the map it used."""
-        gray = to_gray(frame.pixels)
-        if frame.sector is not None:
-            gray = frame.sector.apply(gray)
-        size_px = self.tensor.shape[-1]
-        letterbox = Letterbox(frame.roi or Roi.full(frame.size_hw), size_px)
-        letterbox.forward(gray, self.tensor[0, 0])
-        return letterbox
+def preprocess(frame: Frame, size_px: int) -> tuple[NDArray[np.uint8], Letterbox]:
+    """Returns the frame's region as uint8 (1, 1, S, S), and the map it was made by."""
+    gray = to_gray(frame.pixels)
+    if frame.sector is not None:
+        gray = frame.sector.apply(gray)
+    letterbox = Letterbox(frame.roi or Roi.full(frame.size_hw), size_px)
+    return letterbox.forward(gray)[None, None], letterbox

@@ -20,7 +20,7 @@ from fetalclip_edge.bundle.manifest import (
 from fetalclip_edge.classify import classify
 from fetalclip_edge.errors import BundleError, CheckFailedError
 from fetalclip_edge.frame import Frame
-from fetalclip_edge.preprocess import Letterbox, Preprocessor
+from fetalclip_edge.preprocess import Letterbox, preprocess
 from fetalclip_edge.result import (
     PLANE,
     Classification,
@@ -100,11 +100,10 @@ class Session:
             frame: the frame.
         """
         began = time.perf_counter()
-        preprocess = Preprocessor(self._manifest.input.size_px)
-        letterbox = preprocess(frame)
+        tensor, letterbox = preprocess(frame, self._manifest.input.size_px)
         spent_ms = (time.perf_counter() - began) * 1e3
         latency = StageLatency("preprocess", spent_ms)
-        return Prepared(frame, preprocess.tensor, letterbox, latency)
+        return Prepared(frame, tensor, letterbox, latency)
 
     def finish(self, prepared: Prepared, *, want_masks: bool = False) -> Result:
         """Runs the network and all that follows on a frame that this session prepared.

@@ -14,7 +14,7 @@ from distill.evaluation.bank import stand_in_banks
 from distill.evaluation.bootstrap import group_of
 from distill.evaluation.evaluation import SCHEMA_ID, BundleFacts, DataPart, Evaluation, Version
 from distill.evaluation.heads import by_trimester, gate_scores, head_outcomes, head_scores
-from distill.evaluation.outcome import Outcome, evaluate
+from distill.evaluation.outcome import Outcome, Verdict, evaluate
 from distill.evaluation.planes import PlaneScores, plane_scores
 from distill.evaluation.probe import Probe, ProbeData, fit_probe
 from distill.evaluation.retention import Retention, f1_ratio
@@ -123,19 +123,31 @@ def _verdicts(outcomes: Sequence[Outcome], stand_ins: frozenset[str]) -> tuple[P
         return ()
     truth = [-1 if o.sample.plane is None else o.sample.plane for o in outcomes]
     groups = [group_of(outcome.sample) for outcome in outcomes]
+    said = zip(*(outcome.verdicts for outcome in outcomes), strict=True)
     scores = (
-        plane_scores(
-            first.head,
-            truth,
-            [outcome.verdicts[place].plane for outcome in outcomes],
-            groups,
-            known=first.known,
-            zero_shot=first.zero_shot,
-            stand_in=first.head in stand_ins,
-        )
-        for place, first in enumerate(outcomes[0].verdicts)
+        _scores(one[0].head, one, truth, groups, stand_in=one[0].head in stand_ins) for one in said
     )
     return tuple(item for item in scores if item is not None)
+
+
+def _scores(
+    name: str,
+    said: Sequence[Verdict],
+    truth: Sequence[int],
+    groups: Sequence[str],
+    *,
+    stand_in: bool,
+) -> PlaneScores | None:
+    """Returns the scores of one classification by what it said of each frame."""
+    return plane_scores(
+        name,
+        truth,
+        [verdict.plane for verdict in said],
+        groups,
+        known=said[0].known,
+        zero_shot=said[0].zero_shot,
+        stand_in=stand_in,
+    )
 
 
 def _retention(
@@ -169,13 +181,11 @@ def _zero_shot(
         return ()
     rows, truth = data.part(Split.TEST)
     scores = (
-        plane_scores(
+        _scores(
             f"{teacher.name} by {said[0].head}",
+            said,
             truth.tolist(),
-            [verdict.plane for verdict in said],
             data.test_groups,
-            known=said[0].known,
-            zero_shot=True,
             stand_in=teacher.stand_in,
         )
         for said in zero_shot_verdicts(bundle, rows)

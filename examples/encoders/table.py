@@ -22,9 +22,8 @@ HEADER = (
 
 def fp32_cells(manifest: Manifest) -> tuple[str, ...]:
     """Returns head DSC, HC error, share withheld and macro F1 on test frames."""
-    found = {metric.name: metric for metric in manifest.metrics}
     dsc, hc, withheld, f1 = (
-        next(metric for name, metric in found.items() if name.startswith(start))
+        next(metric for metric in manifest.metrics if metric.name.startswith(start))
         for start in ("head DSC", "HC mean", "HC withheld", "plane macro F1")
     )
     spread = [metric.interval_95 or (float("nan"),) * 2 for metric in (hc, f1)]
