@@ -16,6 +16,7 @@ from calibration.frames import CalibrationSet, choose_frames
 from calibration.gate import Verdict, judge
 from calibration.golden import golden_tolerance
 from calibration.graph import prepared, typed
+from calibration.half import HalfCandidate, judge_half
 from calibration.held_out import HeldOut, Outcome
 from calibration.quantize import Target
 from calibration.ranges import Ranges, compute_ranges, load_ranges, ranges_path
@@ -123,6 +124,7 @@ class Calibrated:
         reference: what fp32 says of the test frames.
         seen: held-out frames left out as the calibration set shows them too.
         candidates: one for each target.
+        half: what the gate says of the bundle's fp16 file; None where it has none.
     """
 
     bundle: Bundle
@@ -133,6 +135,7 @@ class Calibrated:
     reference: tuple[Outcome, ...]
     seen: int
     candidates: tuple[Candidate, ...]
+    half: HalfCandidate | None
 
 
 def calibrate(request: Request) -> Calibrated:
@@ -172,6 +175,9 @@ def calibrate(request: Request) -> Calibrated:
         source, graph = _source(bundle, model, target)
         found = search.run(graph, target)
         candidates.append(_candidate(request, found, source, test, reference, chosen))
+    half = judge_half(bundle, test, reference)
+    if half is not None:
+        note(f"fp16: test: {half.verdict}")
     return Calibrated(
         bundle=bundle,
         chosen=chosen,
@@ -181,6 +187,7 @@ def calibrate(request: Request) -> Calibrated:
         reference=tuple(reference),
         seen=sum(split.seen for split in splits.values()),
         candidates=tuple(candidates),
+        half=half,
     )
 
 
@@ -230,8 +237,7 @@ def _candidate(
             _confirm(path, chosen)
         outcomes = test.outcomes(request.bundle, path, optimize=optimize)
         verdict = judge(reference, outcomes)
-        state = "passes" if verdict.passed else "; ".join(verdict.reasons)
-        request.note(f"{target.value}: test: {state}")
+        request.note(f"{target.value}: test: {verdict}")
         speed = tolerance = None
         if target is Target.ONNXRUNTIME:
             fp32 = request.bundle.model_path(Backend.ONNXRUNTIME, Precision.FP32)

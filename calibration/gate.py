@@ -1,4 +1,4 @@
-"""The gate: an INT8 file holds by itself against fp32 on held-out frames, or it is not used.
+"""The gate: a file of lower precision holds against fp32 on held-out frames, or it is not used.
 
 Every figure is judged by the upper end of its 95 % percentile bootstrap interval over frames
 (B. Efron, Ann. Stat. 7(1), 1979), so that a small set cannot pass by luck.
@@ -32,7 +32,7 @@ _UPPER_PERCENT = 97.5
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far an INT8 file may be from fp32.
+    """How far a file of lower precision may be from fp32.
 
     Attributes:
         hc_change_mean_mm: mean over frames of the absolute change of HC.
@@ -76,6 +76,9 @@ class Verdict:
             failed.append(f"{self.lost} heads found by one file alone")
         return tuple(failed)
 
+    def __str__(self) -> str:
+        return "passes" if self.passed else "; ".join(self.reasons)
+
     def accepted(self) -> tuple[AcceptanceFigure, ...]:
         """Returns the figures for the manifest.
 
@@ -83,7 +86,7 @@ class Verdict:
             CheckFailedError: the file does not hold.
         """
         if not self.passed:
-            raise CheckFailedError("INT8 gate", arrived="; ".join(self.reasons))
+            raise CheckFailedError("gate", arrived="; ".join(self.reasons))
         return tuple(
             AcceptanceFigure(
                 name=f.name,  # type: ignore[arg-type]  # one of the literals, which pydantic checks
@@ -121,7 +124,7 @@ def judge(
 
     Args:
         reference: outcomes of the fp32 file.
-        candidate: outcomes of the INT8 file on the same frames in the same order.
+        candidate: outcomes of the other file on the same frames in the same order.
         limits: what it is held to.
 
     Raises:

@@ -1,10 +1,10 @@
-"""Puts INT8 files that hold into a copy of their bundle."""
+"""Puts INT8 files that hold, and what the gate said of fp16, into a copy of their bundle."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from calibration.calibrating import Calibrated
+from calibration.calibrating import COMMAND, Calibrated
 from fetalclip_edge.bundle.load import Bundle
 from fetalclip_edge.bundle.manifest import Manifest
 from fetalclip_edge.bundle.write import write_bundle
@@ -41,9 +41,12 @@ def pack(calibrated: Calibrated, folder: Path) -> Bundle:
         )
     old = calibrated.bundle.manifest
     entries = [c.entry(calibrated.ranges, SPLIT) for c in calibrated.candidates]
+    judged = {(entry.backend, entry.precision) for entry in entries}
+    if calibrated.half is not None:
+        entries.insert(0, calibrated.half.accepted(SPLIT, COMMAND))
     new = {(entry.backend, entry.precision) for entry in entries}
     files = [f for f in old.files if (f.backend, f.precision) not in new]
-    tolerances = [t for t in old.golden.tolerances if (t.backend, t.precision) not in new]
+    tolerances = [t for t in old.golden.tolerances if (t.backend, t.precision) not in judged]
     tolerances += [c.tolerance for c in calibrated.candidates if c.tolerance is not None]
     manifest = old.model_copy(
         update={

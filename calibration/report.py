@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
 from calibration.calibrating import Calibrated, Candidate
 from calibration.gate import Figure
 from calibration.held_out import HeldOut, Outcome
-from calibration.summary import Summary, TargetRecord, advice, method_note
+from calibration.summary import (
+    HalfRecord,
+    Summary,
+    TargetRecord,
+    advice,
+    half_advice,
+    method_note,
+)
 from fetalclip_edge.frame import Pixels
 from fetalclip_edge.geometry import Ellipse
 from fetalclip_edge.report.axis import Axis
@@ -38,9 +47,11 @@ def report_page(summary: Summary, calibrated: Calibrated) -> Page:
     """Returns the page for a record and what it was made from."""
     blocks: list[Block] = [Heading("What came of it")]
     blocks += [Paragraph(advice(record)) for record in summary.targets]
+    if summary.half is not None:
+        blocks.append(Paragraph(half_advice(summary.half)))
     blocks.append(
         Note(
-            "Research use only. No INT8 file was run on TensorRT for these figures. This page "
+            "Research use only. No file was run on TensorRT for these figures. This page "
             "shows frames: keep it where the frames themselves may be kept."
         )
     )
@@ -49,6 +60,8 @@ def report_page(summary: Summary, calibrated: Calibrated) -> Page:
     for record, candidate in zip(summary.targets, calibrated.candidates, strict=True):
         blocks += _target_blocks(record)
         blocks += _worst_blocks(calibrated, candidate)
+    if summary.half is not None:
+        blocks += _half_blocks(summary.half)
     return Page(
         title=f"INT8 calibration of {summary.bundle} {summary.version}",
         subtitle=f"bundle {summary.digest[:12]}, calibration set "
@@ -110,19 +123,9 @@ def _target_blocks(record: TargetRecord) -> list[Block]:
     blocks: list[Block] = [
         Heading(record.target),
         Table((Column("fact"), Column("value")), tuple(facts)),
-        Table(
-            (
-                Column("frames"),
-                Column("figure"),
-                Column("value", True),
-                Column("up to (95 %)", True),
-                Column("limit", True),
-                Column("n", True),
-                Column("holds"),
-            ),
-            tuple(_figure_row(split, figure) for split, figure in rows),
-            caption="Against fp32. The search used the validation frames, the gate the test "
-            "frames, once.",
+        _figure_table(
+            rows,
+            "Against fp32. The search used the validation frames, the gate the test frames, once.",
         ),
         Table(
             (
@@ -154,6 +157,24 @@ def _target_blocks(record: TargetRecord) -> list[Block]:
         )
         blocks.append(Plot(chart, "What quantizing each layer alone does to the outputs."))
     return blocks
+
+
+def _half_blocks(record: HalfRecord) -> list[Block]:
+    rows = [("test", figure) for figure in record.test]
+    return [Heading("fp16"), _figure_table(rows, f"Against fp32. Run on: {record.ran_on}.")]
+
+
+def _figure_table(rows: Sequence[tuple[str, Figure]], caption: str) -> Table:
+    columns = (
+        Column("frames"),
+        Column("figure"),
+        Column("value", True),
+        Column("up to (95 %)", True),
+        Column("limit", True),
+        Column("n", True),
+        Column("holds"),
+    )
+    return Table(columns, tuple(_figure_row(*row) for row in rows), caption=caption)
 
 
 def _figure_row(split: str, figure: Figure) -> tuple[str, ...]:

@@ -128,9 +128,8 @@ class Search:
             optimize = target is Target.ONNXRUNTIME
             outcomes = self._validation.outcomes(self._bundle, path, optimize=optimize)
         verdict = judge(self._reference, outcomes)
-        state = "passes" if verdict.passed else "; ".join(verdict.reasons)
         spared = f", {len(float_layers)} layers in floating point" if float_layers else ""
-        self._note(f"{target.value}: {method.value} ranges{spared}, validation: {state}")
+        self._note(f"{target.value}: {method.value} ranges{spared}, validation: {verdict}")
         return Trial(method, float_layers, verdict)
 
     def _file(

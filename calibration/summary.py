@@ -10,6 +10,8 @@ from typing import Any
 from calibration.calibrating import RAN_ON, Calibrated, Candidate
 from calibration.coverage import CoverageRow
 from calibration.gate import Figure, Verdict
+from calibration.half import RAN_ON as HALF_RAN_ON
+from calibration.half import HalfCandidate
 from calibration.ranges import PERCENT, TensorRange
 from calibration.sensitivity import Sensitivity
 from calibration.speed import WORTH_IT
@@ -75,6 +77,16 @@ class TargetRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class HalfRecord:
+    """What the gate said of the bundle's fp16 file, on test frames."""
+
+    ran_on: str
+    passed: bool
+    reasons: tuple[str, ...]
+    test: tuple[Figure, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """The whole calibration."""
 
@@ -90,6 +102,7 @@ class Summary:
     test_frames: int
     held_out_left_out: int
     targets: tuple[TargetRecord, ...]
+    half: HalfRecord | None
     tensors: tuple[TensorRange, ...]
 
     def json(self) -> str:
@@ -116,6 +129,7 @@ def summarize(calibrated: Calibrated) -> Summary:
         test_frames=len(calibrated.test.frames),
         held_out_left_out=calibrated.seen,
         targets=tuple(_target(candidate, fp32_bytes) for candidate in calibrated.candidates),
+        half=_half(calibrated.half),
         tensors=calibrated.ranges.tensors,
     )
 
@@ -130,6 +144,13 @@ def advice(record: TargetRecord) -> str:
     if record.speed.worth_it:
         return f"{record.target} holds and is {times}."
     return f"{record.target} holds but is not worth it: {times}, less than {WORTH_IT:g}; use fp32."
+
+
+def half_advice(record: HalfRecord) -> str:
+    """Returns in one sentence what to make of the fp16 file."""
+    if record.passed:
+        return "fp16 holds; how fast it is shows on its own backend alone."
+    return f"fp16 is only run where it is named: {'; '.join(record.reasons)}."
 
 
 def method_note() -> str:
@@ -147,6 +168,13 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 (whatever JSON can hold)
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _half(candidate: HalfCandidate | None) -> HalfRecord | None:
+    if candidate is None:
+        return None
+    verdict = candidate.verdict
+    return HalfRecord(HALF_RAN_ON, verdict.passed, verdict.reasons, verdict.figures)
 
 
 def _target(candidate: Candidate, fp32_bytes: int) -> TargetRecord:

@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from calibration.calibrating import Request, calibrate
+from calibration.gate import Figure
 from calibration.pack import pack
 from calibration.quantize import Target
 from calibration.report import report_page
-from calibration.summary import advice, summarize
+from calibration.summary import advice, half_advice, summarize
 from fetalclip_edge.bundle.load import load_bundle
 from fetalclip_edge.cli.console import progress_console
 from fetalclip_edge.labelled_frames import read_labelled_frames
@@ -55,12 +56,19 @@ def command(
     write_whole(report / "calibration.json", summary.json())
     report_page(summary, calibrated).write(report / "calibration.html")
     for record in summary.targets:
-        for figure in record.test:
-            typer.echo(
-                f"{record.target}: {figure.name} {figure.value:.4f}, up to {figure.upper_95:.4f}, "
-                f"limit {figure.limit:g}, n={figure.n}"
-            )
+        _tell(record.target, record.test)
         typer.echo(advice(record))
+    if summary.half is not None:
+        _tell("fp16", summary.half.test)
+        typer.echo(half_advice(summary.half))
     typer.echo(f"report: {report / 'calibration.html'}")
     made = pack(calibrated, output)
     typer.echo(f"bundle: {made.folder}, digest {made.digest}")
+
+
+def _tell(what: str, figures: tuple[Figure, ...]) -> None:
+    for figure in figures:
+        typer.echo(
+            f"{what}: {figure.name} {figure.value:.4f}, up to {figure.upper_95:.4f}, "
+            f"limit {figure.limit:g}, n={figure.n}"
+        )

@@ -36,12 +36,18 @@ def fp32_cells(manifest: Manifest) -> tuple[str, ...]:
 
 
 def int8_row(preset: str, record: dict[str, Any], timed: dict[str, Any] | None) -> tuple[str, ...]:
-    """Returns what INT8 changes, by the record of `calibrate`; a refused file was not timed."""
+    """Returns what INT8 changes, by the record of `calibrate`.
+
+    A refused file is in no bundle for `bench`: its speed is then the ratio that `calibrate` saw.
+    """
     figures = record["test"] or record["validation"]
     value = {figure["name"]: figure["value"] for figure in figures}
-    speed = (
-        ("refused", "") if timed is None else (_ms(timed["whole pass"]), _ms(timed["end to end"]))
-    )
+    if timed is not None:
+        speed = (_ms(timed["whole pass"]), _ms(timed["end to end"]))
+    elif record["speed"] is not None:
+        speed = (f"refused; {record['speed']['ratio']:.2f} times as fast as fp32", "")
+    else:
+        speed = ("refused", "")
     return (
         preset,
         f"int8, {len(record['float_layers'])} layers in fp32",

@@ -24,14 +24,18 @@ class Acceptance(Part):
     """Why a file of lower precision may be used: it held against the reference, figure by figure.
 
     The reference is the one of the golden frames. Changes are absolute, frame by frame; drops are
-    reference minus file, as a share of 1.
+    reference minus file, as a share of 1. An INT8 file also says what its ranges came from.
     """
 
     ran_on: str = Field(description="what ran the file for these figures")
     split: str
-    calibration_set_sha256: Sha256
-    ranges: str = Field(description="how activation ranges were taken from the calibration set")
-    float_layers: tuple[str, ...] = Field(description="layers kept in floating point")
+    calibration_set_sha256: Sha256 | None = None
+    ranges: str | None = Field(
+        default=None, description="how activation ranges were taken from the calibration set"
+    )
+    float_layers: tuple[str, ...] = Field(
+        default=(), description="layers of an INT8 file kept in floating point"
+    )
     figures: Annotated[tuple[AcceptanceFigure, ...], Field(min_length=1)]
     command: str
 

@@ -94,7 +94,7 @@ class FileEntry(_Part):
     """One model file; exactly one for each (backend, precision).
 
     TensorRT builds from ONNX Runtime's fp32 file, so that one stands here once. `acceptance` is
-    what an INT8 file was let in by.
+    what a file of lower precision was let in by.
     """
 
     backend: Backend
