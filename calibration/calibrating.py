@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 from onnx.reference import ReferenceEvaluator
 
+from calibration.form import Form, choose_form
 from calibration.frames import CalibrationSet, choose_frames
 from calibration.gate import Verdict, judge
 from calibration.golden import golden_tolerance
@@ -118,7 +119,7 @@ class Calibrated:
     Attributes:
         bundle: as it was.
         chosen: the calibration set.
-        ranges: activation ranges of the fp32 file.
+        ranges: activation ranges of the fp32 network in the form that is quantized.
         validation: frames that the search used.
         test: frames that the gate used, once.
         reference: what fp32 says of the test frames.
@@ -153,8 +154,13 @@ def calibrate(request: Request) -> Calibrated:
     note(f"calibration set of {len(chosen.names)} frames, sha256 {chosen.sha256[:12]}")
     for gap in chosen.gaps:
         note(f"calibration set: {gap}")
-    model = prepared(fp32.read_bytes())
-    ranges = _ranges(request, model, chosen, hashlib.sha256(fp32.read_bytes()).hexdigest())
+    plain = prepared(fp32.read_bytes())
+    form = choose_form(plain, chosen.squares)
+    model = form.apply(plain)
+    note(f"channels of {len(form.plan)} tensors brought to like ranges")
+    ranges = _ranges(request, model, chosen)
+    if form.levels is not None:
+        ranges = ranges.with_known(form.levels.tensor, form.levels.range)
     splits = {
         split: unseen(request.labelled, split, bundle.manifest, chosen)
         for split in ("validation", "test")
@@ -172,7 +178,7 @@ def calibrate(request: Request) -> Calibrated:
     reference = test.outcomes(bundle, fp32)
     candidates = []
     for target in request.targets:
-        source, graph = _source(bundle, model, target)
+        source, graph = _source(bundle, model, target, form)
         found = search.run(graph, target)
         candidates.append(_candidate(request, found, source, test, reference, chosen))
     half = judge_half(bundle, test, reference)
@@ -191,9 +197,8 @@ def calibrate(request: Request) -> Calibrated:
     )
 
 
-def _ranges(
-    request: Request, model: onnx.ModelProto, chosen: CalibrationSet, sha256: str
-) -> Ranges:
+def _ranges(request: Request, model: onnx.ModelProto, chosen: CalibrationSet) -> Ranges:
+    sha256 = hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest()
     path = ranges_path(request.folder, sha256, chosen.sha256)
     kept = load_ranges(path, sha256, chosen.sha256)
     if kept is not None:
@@ -209,12 +214,12 @@ def _ranges(
 
 
 def _source(
-    bundle: Bundle, model: onnx.ModelProto, target: Target
+    bundle: Bundle, model: onnx.ModelProto, target: Target, form: Form
 ) -> tuple[Precision, onnx.ModelProto]:
     """Returns the graph that Q/DQ are put into: the typed fp16 one for TensorRT where there is."""
     half = bundle.manifest.file(Backend.TENSORRT, Precision.FP16)
     if target is Target.TENSORRT and half is not None:
-        return Precision.FP16, typed((bundle.folder / half.path).read_bytes())
+        return Precision.FP16, form.apply(typed((bundle.folder / half.path).read_bytes()))
     return Precision.FP32, model
 
 

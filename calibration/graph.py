@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
+import onnxruntime
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from fetalclip_edge.errors import InputError
 
+_ERRORS_ONLY = 3
 MAX_IR_VERSION = 10  # ONNX Runtime 1.23, the newest for JetPack 6, refuses later ones
 
 _FUSED = ("Relu", "Clip", "Add", "HardSwish")
@@ -109,3 +111,22 @@ def float_tensors(model: onnx.ModelProto) -> tuple[str, ...]:
         if value.type.tensor_type.elem_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
     }
     return tuple(name for node in model.graph.node for name in node.output if name in floats)
+
+
+def watched_session(model: onnx.ModelProto, names: tuple[str, ...]) -> onnxruntime.InferenceSession:
+    """Returns what runs a model and also gives these of its float tensors."""
+    watched = onnx.ModelProto()
+    watched.CopyFrom(model)
+    there = {output.name for output in watched.graph.output}
+    watched.graph.output.extend(
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
+        for name in names
+        if name not in there
+    )
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    # no fusions: every tensor of the file is one that is really computed
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return onnxruntime.InferenceSession(
+        watched.SerializeToString(), sess_options=options, providers=["CPUExecutionProvider"]
+    )

@@ -131,7 +131,7 @@ def _for_tensorrt(
         reduce_range=False,
         weight_qType=QuantType.QInt8,
         activation_qType=QuantType.QInt8,
-        tensors_range=_tensors_range(model, ranges, method),
+        tensors_range=_tensors_range(model, ranges, method, symmetric=True),
         nodes_to_quantize=nodes,
         nodes_to_exclude=[],
         op_types_to_quantize=["Conv"],
@@ -171,14 +171,22 @@ def _skips(model: onnx.ModelProto, quantized: list[str]) -> list[str]:
     return found
 
 
-def _tensors_range(model: onnx.ModelProto, ranges: Ranges, method: Method) -> TensorsData:
-    """Returns the ranges in ONNX Runtime's form; a scale gets the type of its range."""
+def _tensors_range(
+    model: onnx.ModelProto, ranges: Ranges, method: Method, *, symmetric: bool = False
+) -> TensorsData:
+    """Returns the ranges in ONNX Runtime's form; a scale gets the type of its range.
+
+    ONNX Runtime takes a symmetric range to span -127 to 127; the step -128 is there as well.
+    """
     known = onnx.shape_inference.infer_shapes(model).graph
     kinds = {v.name: v.type.tensor_type.elem_type for v in (*known.value_info, *known.output)}
     limits: dict[str, TensorData] = {}
     for tensor in ranges.tensors:
         kind = _FLOATS.get(kinds.get(tensor.name, onnx.TensorProto.FLOAT), np.float32)
         low, high = tensor.by(method)
+        if symmetric:
+            high = max(high, -low * 127 / 128)
+            low = -high
         limits[tensor.name] = TensorData(lowest=kind(low), highest=kind(high))
     return TensorsData(CalibrationMethod.MinMax, limits)
 

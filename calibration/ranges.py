@@ -13,13 +13,12 @@ from typing import Annotated, Literal
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.quantization.calibrate import HistogramCollector
 from pydantic import Field, ValidationError
 
 from calibration.frames import CalibrationSet
-from calibration.graph import float_tensors
+from calibration.graph import float_tensors, watched_session
 from fetalclip_edge.bundle.fields import Part, Sha256
 from fetalclip_edge.errors import InputError
 
@@ -27,7 +26,6 @@ PERCENT = 99.99
 _BINS = 2048
 _ENTROPY_BINS = 512
 _LEVELS = 128
-_ERRORS_ONLY = 3
 _MAX_BYTES = 16 * 2**20
 
 
@@ -64,6 +62,12 @@ class Ranges(Part):
     set_sha256: Sha256
     frames: Annotated[int, Field(ge=1)]
     tensors: tuple[TensorRange, ...]
+
+    def with_known(self, name: str, limits: tuple[float, float]) -> Ranges:
+        """Returns the ranges with that of one tensor known rather than seen."""
+        known = TensorRange(name=name, min_max=limits, percentile=limits, entropy=limits)
+        tensors = tuple(known if tensor.name == name else tensor for tensor in self.tensors)
+        return self.model_copy(update={"tensors": tensors})
 
 
 def ranges_path(folder: Path, model_sha256: str, set_sha256: str) -> Path:
@@ -104,12 +108,12 @@ def compute_ranges(model: onnx.ModelProto, model_sha256: str, chosen: Calibratio
     """Runs the model twice over the set: once for the extremes, once for the histograms.
 
     Args:
-        model: fp32, as `graph.prepared` returns it.
-        model_sha256: of the file it was prepared from.
+        model: fp32, as it is quantized.
+        model_sha256: of its bytes.
         chosen: the calibration set.
     """
     names = float_tensors(model)
-    session = _session(model, names)
+    session = watched_session(model, names)
     low = np.full(len(names), np.inf)
     high = np.full(len(names), -np.inf)
     for square in chosen.squares:
@@ -136,24 +140,6 @@ def compute_ranges(model: onnx.ModelProto, model_sha256: str, chosen: Calibratio
         set_sha256=chosen.sha256,
         frames=len(chosen.squares),
         tensors=tensors,
-    )
-
-
-def _session(model: onnx.ModelProto, names: tuple[str, ...]) -> onnxruntime.InferenceSession:
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
-    there = {output.name for output in watched.graph.output}
-    watched.graph.output.extend(
-        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
-        for name in names
-        if name not in there
-    )
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
-    # no fusions: every tensor of the file is one that is really computed
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    return onnxruntime.InferenceSession(
-        watched.SerializeToString(), sess_options=options, providers=["CPUExecutionProvider"]
     )
 
 

@@ -59,7 +59,7 @@ class Search:
 
     Args:
         bundle: holds the fp32 file and says how outputs are read.
-        ranges: of that file.
+        ranges: of the network in the form that is quantized.
         chosen: the calibration set.
         validation: frames on which files are compared.
         reference: what the fp32 file says of them.
