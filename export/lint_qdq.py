@@ -3,7 +3,7 @@
 NVIDIA TensorRT developer guide, explicit quantization: symmetric signed INT8 with zero point 0;
 activations one scale a tensor, weights one scale a channel, quantized before the file is written
 with their DequantizeLinear in front of the layer; no quantized bias; inputs of weighted layers
-are quantized, their outputs are not, but for the residual input of an Add.
+are quantized, their outputs only where they are such an input or the residual input of an Add.
 """
 
 from __future__ import annotations
@@ -65,12 +65,22 @@ def _pair(graph: _Graph, node: onnx.NodeProto) -> Iterator[Finding]:
         if scale is not None and scale.dims:
             yield Finding(node.name, "an activation with more than one scale")
         before = graph.maker(node.input[0])
-        if before is not None and before.op_type in _WEIGHTED and not _is_skip(graph, node):
+        allowed = _is_input(graph, node) or _is_skip(graph, node)
+        if before is not None and before.op_type in _WEIGHTED and not allowed:
             yield Finding(node.name, f"the output of {before.op_type} {before.name} is quantized")
     elif node.input[0] not in graph.constants:
         before = graph.maker(node.input[0])
         if before is None or before.op_type != _Q:
             yield Finding(node.name, "a DequantizeLinear of neither weights nor a QuantizeLinear")
+
+
+def _is_input(graph: _Graph, quantize: onnx.NodeProto) -> bool:
+    """Whether a weighted layer reads what is quantized."""
+    return any(
+        user.op_type in _WEIGHTED
+        for dequantize in graph.users(quantize.output[0])
+        for user in graph.users(dequantize.output[0])
+    )
 
 
 def _is_skip(graph: _Graph, quantize: onnx.NodeProto) -> bool:

@@ -14,8 +14,10 @@ from calibration.frames import CalibrationSet
 from calibration.graph import layers, prepared, typed
 from calibration.quantize import Target, quantize
 from calibration.ranges import Method, Ranges, compute_ranges
+from distill.model import PRESETS, Student, StudentSpec
 from export.half import to_half
 from export.lint import lint
+from export.onnx_file import to_onnx
 from fetalclip_edge.bundle.load import default_bundle_path
 from fetalclip_edge.geometry import Roi
 from fetalclip_edge.phantom import Phantom
@@ -96,6 +98,27 @@ def test_for_tensorrt_the_graph_is_what_its_parser_takes(
         if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
             assert not onnx.numpy_helper.to_array(held[node.input[2]]).any()
             assert held[node.input[1]].data_type == floats
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_each_encoder_gives_a_graph_that_tensorrts_parser_takes(
+    preset: str, squares: NDArray[np.uint8]
+) -> None:
+    graph = prepared(to_onnx(Student(StudentSpec(preset)), 64))
+    small = np.ascontiguousarray(squares[:1, :, ::4, ::4])
+    seen = compute_ranges(graph, "0" * 64, CalibrationSet(small, ("",), (), ()))
+    assert lint(quantize(graph, seen, Method.MIN_MAX, Target.TENSORRT)) == ()
+
+
+def test_what_stays_in_fp32_is_stored_in_fp16(model: onnx.ModelProto, ranges: Ranges) -> None:
+    made = quantize(model, ranges, Method.MIN_MAX, Target.ONNXRUNTIME)
+    large = [
+        (item.name, item.data_type)
+        for item in made.graph.initializer
+        if len(item.dims) >= 2 and onnx.numpy_helper.to_array(item).size >= 2**14
+    ]
+    assert large
+    assert onnx.TensorProto.FLOAT not in {kind for _, kind in large}
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,14 @@ def test_symmetric_signed_pairs_before_a_layer_are_taken() -> None:
     assert lint(quantized()) == ()
 
 
+def test_an_output_may_be_quantized_where_the_next_layer_reads_it() -> None:
+    model = quantized()
+    # without the ReLU between them the second convolution reads the first one's output
+    node(model, "q").input[0] = "c1"
+    assert "relu1" in {item.name for item in model.graph.node}
+    assert lint(model) == ()
+
+
 @pytest.mark.parametrize(
     ("model", "words"),
     [
