@@ -13,12 +13,14 @@ from enum import Enum
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import numpy_helper, version_converter
 from onnxruntime.quantization import CalibrationMethod, QuantType
 from onnxruntime.quantization.calibrate import TensorData, TensorsData
 from onnxruntime.quantization.onnx_model import ONNXModel
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
+from calibration.bias import with_corrected_biases
 from calibration.graph import layers, shapes
 from calibration.ranges import Method, Ranges
 from fetalclip_edge.bundle.manifest import Backend
@@ -28,6 +30,9 @@ TENSORRT_OPSET = 20
 """Opset 18 cannot hold Q/DQ on float16; TensorRT 10.3 reads up to 20."""
 
 _ORT_OPS = ("Conv", "Add", "Relu", "Clip", "MaxPool", "Resize", "Concat", "AveragePool")
+_STEPS, _REDUCED_STEPS = 127, 64
+"""What the largest weight of a channel becomes in ONNX Runtime's quantizer."""
+
 _WORTH_HALF_BYTES = 2**14
 _HALF_LARGEST = 65504.0
 _FLOATS = {onnx.TensorProto.FLOAT: np.float32, onnx.TensorProto.FLOAT16: np.float16}
@@ -96,6 +101,9 @@ def _for_onnxruntime(
     reduce_range: bool,
 ) -> onnx.ModelProto:
     left_out = {n for layer in layers(model) if layer.name in float_layers for n in layer.nodes}
+    steps = _REDUCED_STEPS if reduce_range else _STEPS
+    convolutions = {n.name for n in model.graph.node if n.op_type == "Conv"} - left_out
+    model = with_corrected_biases(model, _means(ranges), convolutions, steps)
     known = shapes(model)
     nodes = [
         node.name
@@ -153,6 +161,7 @@ def _for_tensorrt(
     nodes = [layer.name for layer in layers(model) if layer.name not in float_layers]
     if not nodes:
         return model
+    model = with_corrected_biases(model, _means(ranges), nodes, _STEPS)
     quantizer = QDQQuantizer(
         model,
         per_channel=True,
@@ -219,6 +228,10 @@ def _tensors_range(
             low = -high
         limits[tensor.name] = TensorData(lowest=kind(low), highest=kind(high))
     return TensorsData(CalibrationMethod.MinMax, limits)
+
+
+def _means(ranges: Ranges) -> dict[str, NDArray[np.float64]]:
+    return {item.name: np.array(item.values) for item in ranges.means}
 
 
 def _quantized(quantizer: QDQQuantizer) -> onnx.ModelProto:

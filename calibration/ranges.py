@@ -54,14 +54,22 @@ class TensorRange(Part):
         }[method]
 
 
-class Ranges(Part):
-    """The ranges of every float tensor of one model over one calibration set."""
+class ChannelMeans(Part):
+    """The mean of each channel (C,) of a tensor that a convolution reads."""
 
-    schema_version: Literal[1] = 1
+    name: str
+    values: tuple[float, ...]
+
+
+class Ranges(Part):
+    """The ranges of every float tensor of one model over one calibration set, and means."""
+
+    schema_version: Literal[2] = 2
     model_sha256: Sha256
     set_sha256: Sha256
     frames: Annotated[int, Field(ge=1)]
     tensors: tuple[TensorRange, ...]
+    means: tuple[ChannelMeans, ...]
 
     def with_known(self, name: str, limits: tuple[float, float]) -> Ranges:
         """Returns the ranges with that of one tensor known rather than seen."""
@@ -105,7 +113,7 @@ def load_ranges(path: Path, model_sha256: str, set_sha256: str) -> Ranges | None
 
 
 def compute_ranges(model: onnx.ModelProto, model_sha256: str, chosen: CalibrationSet) -> Ranges:
-    """Runs the model twice over the set: once for the extremes, once for the histograms.
+    """Runs the model twice over the set: once for the extremes, once for the rest.
 
     Args:
         model: fp32, as it is quantized.
@@ -122,10 +130,15 @@ def compute_ranges(model: onnx.ModelProto, model_sha256: str, chosen: Calibratio
     # about zero, as the entropy method wants them
     reach = np.maximum(np.maximum(np.abs(low), np.abs(high)), 1e-6)
     counts = np.zeros((len(names), _BINS), np.int64)
+    read = {node.input[0] for node in model.graph.node if node.op_type == "Conv"}
+    sums: dict[str, NDArray[np.float64]] = {}
     for square in chosen.squares:
         for i, values in enumerate(session.run(names, {"frame": square[None]})):
             limits = (-float(reach[i]), float(reach[i]))
             counts[i] += np.histogram(values, _BINS, limits)[0]
+            if names[i] in read:
+                mean = values.mean(axis=(0, 2, 3), dtype=np.float64)
+                sums[names[i]] = sums.get(names[i], np.zeros_like(mean)) + mean
     tensors = tuple(
         TensorRange(
             name=name,
@@ -140,6 +153,10 @@ def compute_ranges(model: onnx.ModelProto, model_sha256: str, chosen: Calibratio
         set_sha256=chosen.sha256,
         frames=len(chosen.squares),
         tensors=tensors,
+        means=tuple(
+            ChannelMeans(name=name, values=tuple((total / len(chosen.squares)).tolist()))
+            for name, total in sums.items()
+        ),
     )
 
 

@@ -18,6 +18,8 @@ from tests.bundle.builder import CLASSES, DIM, MODEL_PATH, SIZE_PX, tiny_bundle,
 
 CHANNELS = 8
 SPACING_MM = 1.0
+SIDE, WIDTH = 16, 4
+"""Of `chain_onnx`: pixels and channels."""
 
 
 def conv_onnx(*, bright_corner: bool = False) -> bytes:
@@ -88,6 +90,53 @@ def conv_onnx(*, bright_corner: bool = False) -> bytes:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def chain_onnx(*, offset: float = 127.5, groups: int = 1, last: str = "Conv") -> onnx.ModelProto:
+    """frame -> Cast -> Sub -> Div -> Conv -> Relu -> Conv or another node -> mask."""
+    generator = np.random.default_rng(0)
+    kernels = {
+        # channels a thousand times as wide as each other
+        "w1": generator.normal(size=(WIDTH, 1, 3, 3))
+        * np.logspace(0, 3, WIDTH).reshape(-1, 1, 1, 1),
+        "b1": generator.normal(size=WIDTH),
+        "w2": generator.normal(size=(WIDTH, WIDTH // groups, 3, 3)),
+        "b2": generator.normal(size=WIDTH),
+        "offset": np.array(offset),
+        "divisor": np.array(64.0),
+    }
+    padded: dict[str, Any] = {"pads": [1, 1, 1, 1], "kernel_shape": [3, 3]}
+    reads = {
+        "Conv": onnx.helper.make_node(
+            "Conv", ["r", "w2", "b2"], ["mask"], "second", group=groups, **padded
+        ),
+        "Add": onnx.helper.make_node("Add", ["r", "r"], ["mask"], "second"),
+    }
+    graph = onnx.helper.make_graph(
+        [
+            onnx.helper.make_node("Cast", ["frame"], ["f"], "cast", to=onnx.TensorProto.FLOAT),
+            onnx.helper.make_node("Sub", ["f", "offset"], ["centred"], "sub"),
+            onnx.helper.make_node("Div", ["centred", "divisor"], ["x"], "div"),
+            onnx.helper.make_node("Conv", ["x", "w1", "b1"], ["c"], "first", **padded),
+            onnx.helper.make_node("Relu", ["c"], ["r"], "relu"),
+            reads[last],
+        ],
+        "small",
+        [onnx.helper.make_tensor_value_info("frame", onnx.TensorProto.UINT8, [1, 1, SIDE, SIDE])],
+        [
+            onnx.helper.make_tensor_value_info(
+                "mask", onnx.TensorProto.FLOAT, [1, WIDTH, SIDE, SIDE]
+            )
+        ],
+        [onnx.numpy_helper.from_array(np.asarray(v, np.float32), k) for k, v in kernels.items()],
+    )
+    return onnx.helper.make_model(
+        graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10
+    )
+
+
+def noise(count: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(1).integers(0, 256, (count, 1, SIDE, SIDE), np.uint8)
 
 
 def small_bundle(folder: Path, model: bytes | None = None) -> Bundle:

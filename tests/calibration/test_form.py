@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import onnx
 import onnxruntime
@@ -24,9 +22,9 @@ from fetalclip_edge.errors import InputError
 from fetalclip_edge.geometry import Roi
 from fetalclip_edge.phantom import Phantom
 from fetalclip_edge.preprocess import Letterbox
+from tests.calibration.small import WIDTH, chain_onnx, noise
 
 FP32 = (default_bundle_path() / "model.fp32.onnx").read_bytes()
-SIDE, WIDTH = 16, 4
 
 
 @pytest.fixture(scope="module")
@@ -55,47 +53,6 @@ def run(model: onnx.ModelProto, square: NDArray[np.uint8]) -> list[NDArray[np.fl
     return [np.asarray(values) for values in session.run(None, {"frame": square[None]})]
 
 
-def small(*, offset: float = 127.5, groups: int = 1, last: str = "Conv") -> onnx.ModelProto:
-    """frame -> Cast -> Sub -> Div -> Conv -> Relu -> Conv or another node -> mask."""
-    generator = np.random.default_rng(0)
-    kernels = {
-        # channels a thousand times as wide as each other
-        "w1": generator.normal(size=(WIDTH, 1, 3, 3))
-        * np.logspace(0, 3, WIDTH).reshape(-1, 1, 1, 1),
-        "b1": generator.normal(size=WIDTH),
-        "w2": generator.normal(size=(WIDTH, WIDTH // groups, 3, 3)),
-        "b2": generator.normal(size=WIDTH),
-        "offset": np.array(offset),
-        "divisor": np.array(64.0),
-    }
-    padded: dict[str, Any] = {"pads": [1, 1, 1, 1], "kernel_shape": [3, 3]}
-    reads = {
-        "Conv": helper.make_node(
-            "Conv", ["r", "w2", "b2"], ["mask"], "second", group=groups, **padded
-        ),
-        "Add": helper.make_node("Add", ["r", "r"], ["mask"], "second"),
-    }
-    graph = helper.make_graph(
-        [
-            helper.make_node("Cast", ["frame"], ["f"], "cast", to=TensorProto.FLOAT),
-            helper.make_node("Sub", ["f", "offset"], ["centred"], "sub"),
-            helper.make_node("Div", ["centred", "divisor"], ["x"], "div"),
-            helper.make_node("Conv", ["x", "w1", "b1"], ["c"], "first", **padded),
-            helper.make_node("Relu", ["c"], ["r"], "relu"),
-            reads[last],
-        ],
-        "small",
-        [helper.make_tensor_value_info("frame", TensorProto.UINT8, [1, 1, SIDE, SIDE])],
-        [helper.make_tensor_value_info("mask", TensorProto.FLOAT, [1, WIDTH, SIDE, SIDE])],
-        [numpy_helper.from_array(np.asarray(v, np.float32), k) for k, v in kernels.items()],
-    )  # fmt: skip
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-
-
-def noise(count: int) -> NDArray[np.uint8]:
-    return np.random.default_rng(1).integers(0, 256, (count, 1, SIDE, SIDE), np.uint8)
-
-
 def channel_reach(
     model: onnx.ModelProto, name: str, square: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
@@ -121,7 +78,7 @@ def test_the_shipped_network_says_the_same_in_its_new_form(
 
 @pytest.mark.parametrize("groups", [1, WIDTH])
 def test_channels_of_unlike_ranges_come_closer_and_none_becomes_the_widest(groups: int) -> None:
-    model, squares = small(groups=groups), noise(3)
+    model, squares = chain_onnx(groups=groups), noise(3)
     made = balanced(model, balances(model, squares))
     before, after = (channel_reach(m, "r", squares[0]) for m in (model, made))
     assert after.max() <= before.max() * 1.001
@@ -135,20 +92,20 @@ def test_channels_of_unlike_ranges_come_closer_and_none_becomes_the_widest(group
 
 
 def test_what_anything_but_a_convolution_reads_is_left_alone() -> None:
-    model = small(last="Add")
+    model = chain_onnx(last="Add")
     assert balances(model, noise(2)) == ()
     assert balanced(model, ()) == model
 
 
 def test_weights_that_two_convolutions_share_are_left_alone() -> None:
-    model = small(groups=WIDTH)
+    model = chain_onnx(groups=WIDTH)
     second = next(node for node in model.graph.node if node.name == "second")
     second.input[1] = "w1"
     assert balances(model, noise(2)) == ()
 
 
 def test_a_channel_that_is_always_zero_is_left_as_it_is() -> None:
-    model = small()
+    model = chain_onnx()
     weights = {item.name: item for item in model.graph.initializer}
     for name in ("w1", "b1"):
         values = numpy_helper.to_array(weights[name]).copy()
@@ -190,7 +147,7 @@ def test_every_gray_level_is_a_step_of_int8(
 
 @pytest.mark.parametrize(("offset", "middle"), [(127.5, 128), (128.0, 128), (0.0, 0)])
 def test_aligning_moves_the_offset_into_the_bias(offset: float, middle: int) -> None:
-    model = small(offset=offset)
+    model = chain_onnx(offset=offset)
     levels = input_levels(model)
     assert levels is not None
     assert levels.middle == middle
@@ -204,7 +161,7 @@ def test_aligning_moves_the_offset_into_the_bias(offset: float, middle: int) -> 
 
 
 def test_a_network_that_reads_its_frame_otherwise_keeps_it() -> None:
-    model = small()
+    model = chain_onnx()
     next(node for node in model.graph.node if node.name == "div").op_type = "Mul"
     assert input_levels(model) is None
 
@@ -219,4 +176,4 @@ def test_the_form_holds_for_the_typed_file_too(
 
 def test_a_typed_file_of_another_network_is_an_input_error(form: Form) -> None:
     with pytest.raises(InputError, match="the nodes of the fp32 file"):
-        form.apply(small())
+        form.apply(chain_onnx())
