@@ -63,7 +63,7 @@ def sensitivities(
         others = [other for other in names if other != name]
         alone = quantize(model, ranges, method, target, float_layers=others)
         errors = [
-            float(np.mean([_relative_rms(a, b) for a, b in zip(want, got, strict=True)]))
+            float(np.mean([relative_rms(a, b) for a, b in zip(want, got, strict=True)]))
             for want, got in zip(reference, _run(alone, used), strict=True)
         ]
         worst = int(np.argmax(errors))
@@ -114,7 +114,8 @@ def _run(model: onnx.ModelProto, squares: NDArray[np.uint8]) -> list[list[NDArra
     return [list(values) for values in zip(*frames, strict=True)]
 
 
-def _relative_rms(want: NDArray[np.float32], got: NDArray[np.float32]) -> float:
+def relative_rms(want: NDArray[np.float32], got: NDArray[np.float32]) -> float:
+    """Returns the RMS difference over the RMS value; the difference itself where that is 0."""
     size = float(np.sqrt(np.mean(np.square(want, dtype=np.float64))))
     off = float(np.sqrt(np.mean(np.square(got.astype(np.float64) - want))))
     return off / size if size > 0 else off
