@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from calibration.equalize import Balance, balanced, balances
 from calibration.input_levels import InputLevels, aligned, input_levels
+from calibration.ranges import Ranges
 from fetalclip_edge.errors import InputError
 
 
@@ -48,6 +49,12 @@ class Form:
         if self.levels is not None:
             model = aligned(model, self.levels)
         return balanced(model, self.plan)
+
+    def known(self, ranges: Ranges) -> Ranges:
+        """Returns the ranges of a model in this form, with that of its gray levels as it is."""
+        if self.levels is None:
+            return ranges
+        return ranges.with_known(self.levels.tensor, self.levels.range)
 
 
 def choose_form(model: onnx.ModelProto, squares: NDArray[np.uint8]) -> Form:

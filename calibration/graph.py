@@ -113,8 +113,10 @@ def float_tensors(model: onnx.ModelProto) -> tuple[str, ...]:
     return tuple(name for node in model.graph.node for name in node.output if name in floats)
 
 
-def watched_session(model: onnx.ModelProto, names: tuple[str, ...]) -> onnxruntime.InferenceSession:
-    """Returns what runs a model and also gives these of its float tensors."""
+def watched_session(
+    model: onnx.ModelProto, names: tuple[str, ...] = ()
+) -> onnxruntime.InferenceSession:
+    """Returns what runs a model as it is written and also gives these of its float tensors."""
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
     there = {output.name for output in watched.graph.output}
@@ -125,7 +127,8 @@ def watched_session(model: onnx.ModelProto, names: tuple[str, ...]) -> onnxrunti
     )
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
-    # no fusions: every tensor of the file is one that is really computed
+    # no fusions: every tensor of the file is one that is really computed; and see
+    # `OnnxRuntimeRunner` for what they make of typed Q/DQ
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     return onnxruntime.InferenceSession(
         watched.SerializeToString(), sess_options=options, providers=["CPUExecutionProvider"]

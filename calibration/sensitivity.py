@@ -7,17 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 
-from calibration.graph import layers
+from calibration.graph import layers, watched_session
 from calibration.quantize import Target, quantize
 from calibration.ranges import Method, Ranges
 
 FRAMES = 16
 """Frames of the calibration set on which a layer is judged."""
-
-_ERRORS_ONLY = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +100,7 @@ def fewest_float_layers(
 
 def _run(model: onnx.ModelProto, squares: NDArray[np.uint8]) -> list[list[NDArray[np.float32]]]:
     """Returns the outputs of the model, output by output, frame by frame."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
-    # as written: see `OnnxRuntimeRunner`
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), sess_options=options, providers=["CPUExecutionProvider"]
-    )
+    session = watched_session(model)
     frames = [session.run(None, {"frame": square[None]}) for square in squares]
     return [list(values) for values in zip(*frames, strict=True)]
 

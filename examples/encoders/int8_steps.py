@@ -50,9 +50,7 @@ def main(bundle_folder: Path, frames: Path) -> None:
     typer.echo("|---" * (1 + len(METHODS)) + "|")
     for words, tried, biases in steps:
         model = tried.apply(plain)
-        ranges = compute_ranges(model, "0" * 64, chosen)
-        if tried.levels is not None:
-            ranges = ranges.with_known(tried.levels.tensor, tried.levels.range)
+        ranges = tried.known(compute_ranges(model, "0" * 64, chosen))
         if not biases:
             ranges = ranges.model_copy(update={"means": ()})
         cells = []

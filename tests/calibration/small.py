@@ -10,12 +10,16 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from fetalclip_edge.bundle.load import Bundle
+from fetalclip_edge.bundle.load import Bundle, default_bundle_path
+from fetalclip_edge.geometry import Roi
 from fetalclip_edge.labelled_frames import LabelledFrame, labelled_frames_csv
+from fetalclip_edge.phantom import Phantom
+from fetalclip_edge.preprocess import Letterbox
 from fetalclip_edge.runners.onnxruntime import OnnxRuntimeRunner
 from fetalclip_edge.session import Session
 from tests.bundle.builder import CLASSES, DIM, MODEL_PATH, SIZE_PX, tiny_bundle, with_reference
 
+SHIPPED_FP32 = (default_bundle_path() / "model.fp32.onnx").read_bytes()
 CHANNELS = 8
 SPACING_MM = 1.0
 SIDE, WIDTH = 16, 4
@@ -137,6 +141,13 @@ def chain_onnx(*, offset: float = 127.5, groups: int = 1, last: str = "Conv") ->
 
 def noise(count: int) -> NDArray[np.uint8]:
     return np.random.default_rng(1).integers(0, 256, (count, 1, SIDE, SIDE), np.uint8)
+
+
+def phantom_squares(count: int) -> NDArray[np.uint8]:
+    """Returns phantom heads uint8 (count, 1, 256, 256) as the shipped network takes them."""
+    frames = [Phantom(seed, (270, 400)).draw(0.0).pixels for seed in range(count)]
+    shown = [Letterbox(Roi.full((270, 400)), 256).forward(frame) for frame in frames]
+    return np.stack(shown)[:, None]
 
 
 def small_bundle(folder: Path, model: bytes | None = None) -> Bundle:

@@ -17,26 +17,24 @@ from calibration.input_levels import aligned, input_levels
 from calibration.quantize import Target, quantize
 from calibration.ranges import Method, compute_ranges
 from export.half import to_half
-from fetalclip_edge.bundle.load import default_bundle_path
 from fetalclip_edge.errors import InputError
-from fetalclip_edge.geometry import Roi
-from fetalclip_edge.phantom import Phantom
-from fetalclip_edge.preprocess import Letterbox
-from tests.calibration.small import WIDTH, chain_onnx, noise
-
-FP32 = (default_bundle_path() / "model.fp32.onnx").read_bytes()
+from tests.calibration.small import (
+    SHIPPED_FP32,
+    WIDTH,
+    chain_onnx,
+    noise,
+    phantom_squares,
+)
 
 
 @pytest.fixture(scope="module")
 def squares() -> NDArray[np.uint8]:
-    frames = [Phantom(seed, (270, 400)).draw(0.0).pixels for seed in range(4)]
-    shown = [Letterbox(Roi.full((270, 400)), 256).forward(frame) for frame in frames]
-    return np.stack(shown)[:, None]
+    return phantom_squares(4)
 
 
 @pytest.fixture(scope="module")
 def model() -> onnx.ModelProto:
-    return prepared(FP32)
+    return prepared(SHIPPED_FP32)
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +126,7 @@ def test_every_gray_level_is_a_step_of_int8(
     def steps(graph: onnx.ModelProto, known: bool) -> int:
         ranges = compute_ranges(graph, "0" * 64, chosen)
         if known:
-            ranges = ranges.with_known(levels.tensor, levels.range)
+            ranges = form.known(ranges)
         made = quantize(graph, ranges, Method.MIN_MAX, target)
         held = {item.name: numpy_helper.to_array(item) for item in made.graph.initializer}
         node = next(
@@ -169,7 +167,7 @@ def test_a_network_that_reads_its_frame_otherwise_keeps_it() -> None:
 def test_the_form_holds_for_the_typed_file_too(
     model: onnx.ModelProto, squares: NDArray[np.uint8], form: Form
 ) -> None:
-    half = typed(to_half(FP32, squares[:2]).model)
+    half = typed(to_half(SHIPPED_FP32, squares[:2]).model)
     for a, b in zip(run(half, squares[0]), run(form.apply(half), squares[0]), strict=True):
         np.testing.assert_allclose(b, a, rtol=0, atol=0.2)
 

@@ -15,12 +15,15 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from calibration.calibrating import confirm
+from calibration.frames import CalibrationSet
 from calibration.graph import typed
 from calibration.half import rounded
 from export.half import to_half
 from fetalclip_edge.bundle.load import Bundle, load_bundle
 from fetalclip_edge.bundle.manifest import Backend, Precision, Tolerance
 from fetalclip_edge.bundle.write import file_entry, write_bundle
+from fetalclip_edge.errors import CheckFailedError
 from fetalclip_edge.geometry import Roi
 from fetalclip_edge.preprocess import Letterbox
 from tests.bundle.builder import SIZE_PX
@@ -84,6 +87,19 @@ def test_an_overflow_that_onnx_runtime_hides_on_a_cpu_is_seen() -> None:
         wanted, *_ = ReferenceEvaluator(model).run(None, {"x": x})
     assert np.isinf(np.asarray(wanted)).all()
     assert np.isinf(run(rounded(model), {"x": x})[0]).all()
+
+
+def test_a_file_of_which_onnx_runtime_hides_an_overflow_is_not_confirmed(tmp_path: Path) -> None:
+    graph = onnx.load_model_from_string(to_half(conv_onnx(), squares_of_heads(2)).model)
+    (gain,) = [item for item in graph.graph.initializer if item.name == "w3"]
+    huge = numpy_helper.to_array(gain) * np.float16(60_000)  # a logit beyond what fp16 holds
+    gain.CopyFrom(numpy_helper.from_array(huge.astype(np.float16), gain.name))
+    path = tmp_path / "model.onnx"
+    path.write_bytes(graph.SerializeToString())
+    squares = squares_of_heads(2)
+    chosen = CalibrationSet(squares, ("",) * len(squares), (), ())
+    with np.errstate(all="ignore"), pytest.raises(CheckFailedError, match="reference evaluator"):
+        confirm(path, chosen)
 
 
 def test_a_whole_graph_comes_to_what_the_reference_evaluator_says() -> None:

@@ -18,24 +18,17 @@ from distill.model import PRESETS, Student, StudentSpec
 from export.half import to_half
 from export.lint import lint
 from export.onnx_file import to_onnx
-from fetalclip_edge.bundle.load import default_bundle_path
-from fetalclip_edge.geometry import Roi
-from fetalclip_edge.phantom import Phantom
-from fetalclip_edge.preprocess import Letterbox
-
-FP32 = (default_bundle_path() / "model.fp32.onnx").read_bytes()
+from tests.calibration.small import SHIPPED_FP32, phantom_squares
 
 
 @pytest.fixture(scope="module")
 def squares() -> NDArray[np.uint8]:
-    frames = [Phantom(seed, (270, 400)).draw(0.0).pixels for seed in range(6)]
-    shown = [Letterbox(Roi.full((270, 400)), 256).forward(frame) for frame in frames]
-    return np.stack(shown)[:, None]
+    return phantom_squares(6)
 
 
 @pytest.fixture(scope="module")
 def model() -> onnx.ModelProto:
-    return prepared(FP32)
+    return prepared(SHIPPED_FP32)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +39,7 @@ def ranges(model: onnx.ModelProto, squares: NDArray[np.uint8]) -> Ranges:
 
 @pytest.fixture(scope="module")
 def half(squares: NDArray[np.uint8]) -> onnx.ModelProto:
-    return typed(to_half(FP32, squares[:2]).model)
+    return typed(to_half(SHIPPED_FP32, squares[:2]).model)
 
 
 def run(
@@ -81,7 +74,7 @@ def test_for_onnxruntime_activations_are_unsigned_and_weights_signed_by_channel(
         assert held[makers[node.input[1]].input[1]].dims == [weights.dims[0]]
     # Conv, Add and Relu go together: no Relu is left beside the quantized convolutions
     assert "Relu" not in {node.op_type for node in made.graph.node}
-    assert len(made.SerializeToString()) <= 0.35 * len(FP32)
+    assert len(made.SerializeToString()) <= 0.35 * len(SHIPPED_FP32)
 
 
 @pytest.mark.parametrize("from_half", [False, True])
@@ -135,7 +128,7 @@ def test_the_outputs_stay_near_fp32(
 ) -> None:
     made = quantize(half if from_half else model, ranges, Method.MIN_MAX, target)
     for square in squares[:2]:
-        want = run(FP32, square, optimize=True)
+        want = run(SHIPPED_FP32, square, optimize=True)
         got = run(made, square, optimize=target is Target.ONNXRUNTIME)
         assert float((want[0] * got[0]).sum()) >= 0.99
         inside = [mask[0, 0] > 0 for mask in (want[2], got[2])]
@@ -174,7 +167,9 @@ def test_every_layer_spared_is_the_fp32_model(
     made = quantize(model, ranges, Method.MIN_MAX, Target.TENSORRT, float_layers=names)
     assert "QuantizeLinear" not in {node.op_type for node in made.graph.node}
     for want, got in zip(
-        run(FP32, squares[0], optimize=False), run(made, squares[0], optimize=False), strict=True
+        run(SHIPPED_FP32, squares[0], optimize=False),
+        run(made, squares[0], optimize=False),
+        strict=True,
     ):
         np.testing.assert_allclose(got, want, atol=2e-4)
 
