@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -20,6 +22,7 @@ from export.half import to_half
 from fetalclip_edge.errors import InputError
 from tests.calibration.small import (
     SHIPPED_FP32,
+    SIDE,
     WIDTH,
     chain_onnx,
     noise,
@@ -163,9 +166,35 @@ def test_aligning_moves_the_offset_into_the_bias(offset: float, middle: int) -> 
     np.testing.assert_allclose(after, before, rtol=1e-4, atol=1e-1)
 
 
-def test_a_network_that_reads_its_frame_otherwise_keeps_it() -> None:
-    model = chain_onnx()
+def multiplied(model: onnx.ModelProto) -> None:
     next(node for node in model.graph.node if node.name == "div").op_type = "Mul"
+
+
+def without_bias(model: onnx.ModelProto) -> None:
+    del next(node for node in model.graph.node if node.name == "first").input[2]
+
+
+def by_pixel(model: onnx.ModelProto) -> None:
+    offset = next(item for item in model.graph.initializer if item.name == "offset")
+    offset.CopyFrom(numpy_helper.from_array(np.full((1, 1, SIDE, SIDE), 127.5, "f"), "offset"))
+
+
+def read_twice(model: onnx.ModelProto) -> None:
+    again = helper.make_node("Cast", ["frame"], ["g"], "again", to=TensorProto.FLOAT)
+    model.graph.node.insert(0, again)
+
+
+def by_the_frame(model: onnx.ModelProto) -> None:
+    next(node for node in model.graph.node if node.name == "sub").input[1] = "f"
+
+
+@pytest.mark.parametrize("change", [multiplied, without_bias, by_pixel, read_twice, by_the_frame])
+def test_a_network_that_reads_its_frame_otherwise_keeps_it(
+    change: Callable[[onnx.ModelProto], None],
+) -> None:
+    model = chain_onnx()
+    assert input_levels(model) is not None
+    change(model)
     assert input_levels(model) is None
 
 

@@ -182,3 +182,21 @@ def test_reduced_range_takes_seven_bits(model: onnx.ModelProto, ranges: Ranges) 
         if item.data_type == onnx.TensorProto.INT8 and len(item.dims) == 4
     )
     assert 32 < largest <= 64
+
+
+@pytest.mark.parametrize("factor", [1.0, 1e6])
+def test_large_weights_outside_int8_are_stored_as_fp16_where_it_holds_them(
+    model: onnx.ModelProto, ranges: Ranges, factor: float
+) -> None:
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    weights = initializers(changed)["embed.weight"]
+    values = onnx.numpy_helper.to_array(weights) * np.float32(factor)
+    assert (np.abs(values).max() > np.finfo(np.float16).max) == (factor > 1)
+    weights.CopyFrom(onnx.numpy_helper.from_array(values, "embed.weight"))
+    held = initializers(quantize(changed, ranges, Method.MIN_MAX, Target.ONNXRUNTIME))
+    if factor == 1:
+        stored = onnx.numpy_helper.to_array(held["embed.weight_half"])
+        np.testing.assert_allclose(stored, values, rtol=2**-11, atol=2**-25)
+    else:
+        np.testing.assert_array_equal(onnx.numpy_helper.to_array(held["embed.weight"]), values)
