@@ -26,7 +26,7 @@ _REPEATS = {
 """Attributes with which a Resize by whole numbers repeats each value."""
 
 
-class _Operators(Protocol):
+class Operators(Protocol):
     """Writes nodes, of a pattern or of a graph: `op.Cast(frame)`."""
 
     def __getattr__(self, name: str) -> Callable[..., Value]: ...
@@ -52,7 +52,7 @@ def with_plain_moves(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _computed_levels(
-    op: _Operators, frame: Value, offset: Value, divisor: Value, scale: Value, zero: Value
+    op: Operators, frame: Value, offset: Value, divisor: Value, scale: Value, zero: Value
 ) -> Value:
     pixels = op.Div(op.Sub(op.Cast(frame), offset), divisor)
     return op.DequantizeLinear(op.QuantizeLinear(pixels, scale, zero), scale, zero)
@@ -73,12 +73,12 @@ def _are_steps(
 
 
 def _levels_as_they_are(
-    op: _Operators, frame: Value, scale: Value, zero: Value, **_: Value
+    op: Operators, frame: Value, scale: Value, zero: Value, **_: Value
 ) -> Value:
     return op.DequantizeLinear(frame, scale, zero)
 
 
-def _resized(op: _Operators, maps: Value, scale: Value, zero: Value, factors: Value) -> Value:
+def _resized(op: Operators, maps: Value, scale: Value, zero: Value, factors: Value) -> Value:
     values = op.DequantizeLinear(maps, scale, zero)
     return op.QuantizeLinear(op.Resize(values, None, factors, _outputs=["larger"]), scale, zero)
 
@@ -93,7 +93,7 @@ def _repeats(_: object, maps: Value, factors: Value, larger: Value, **__: Value)
     return len(whole) == 4 and bool((whole[:2] == 1).all() and (whole % 1 == 0).all())
 
 
-def _copied(op: _Operators, maps: Value, factors: Value, **_: Value) -> Value:
+def _copied(op: Operators, maps: Value, factors: Value, **_: Value) -> Value:
     """Repeats pixels of (B, C, H, W) maps by copies of rows, with the channels last.
 
     So ONNX Runtime keeps quantized maps, and its Resize goes through them value by value. A

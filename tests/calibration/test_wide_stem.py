@@ -1,0 +1,135 @@
+"""Several outputs of the first convolution at once: the same numbers bit by bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+
+from calibration.wide_stem import with_wide_stem
+
+HEIGHT, WIDTH = 12, 64
+
+
+def stem_onnx(
+    *,
+    kernel: int,
+    stride: int,
+    pads: tuple[int, int, int, int],
+    outputs: int,
+    channels: int = 1,
+    **attributes: Any,
+) -> onnx.ModelProto:
+    """A quantized convolution, uint8 (1, channels, 12, 64) -> float maps."""
+    generator = np.random.default_rng(0)
+    x_scale, w_scale = np.float32(1 / 64), generator.uniform(0.005, 0.02, outputs).astype("f")
+    held = {
+        "x_scale": x_scale,
+        "x_zero": np.uint8(128),
+        "w": generator.integers(-127, 128, (outputs, channels, kernel, kernel), np.int8),
+        "w_scale": w_scale,
+        "w_zero": np.zeros(outputs, np.int8),
+        "b": generator.integers(-5000, 5000, outputs, np.int32),
+        "b_scale": x_scale * w_scale,
+        "b_zero": np.zeros(outputs, np.int32),
+        "y_scale": np.float32(0.05),
+        "y_zero": np.uint8(7),
+    }
+    node = onnx.helper.make_node
+    nodes = [
+        node("DequantizeLinear", ["frame", "x_scale", "x_zero"], ["xd"], "x_dq"),
+        node("DequantizeLinear", ["w", "w_scale", "w_zero"], ["wd"], "w_dq", axis=0),
+        node("DequantizeLinear", ["b", "b_scale", "b_zero"], ["bd"], "b_dq", axis=0),
+        node(
+            "Conv",
+            ["xd", "wd", "bd"],
+            ["c"],
+            "conv",
+            kernel_shape=[kernel, kernel],
+            strides=[stride, stride],
+            pads=pads,
+            **attributes,
+        ),
+        node("QuantizeLinear", ["c", "y_scale", "y_zero"], ["cq"], "c_q"),
+        node("DequantizeLinear", ["cq", "y_scale", "y_zero"], ["maps"], "c_dq"),
+    ]
+    size = [1, channels, HEIGHT, WIDTH]
+    graph = onnx.helper.make_graph(
+        nodes,
+        "stem",
+        [onnx.helper.make_tensor_value_info("frame", onnx.TensorProto.UINT8, size)],
+        [onnx.helper.make_tensor_value_info("maps", onnx.TensorProto.FLOAT, None)],
+        [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in held.items()],
+    )
+    opsets = [onnx.helper.make_opsetid("", 18)]
+    return onnx.helper.make_model(graph, opset_imports=opsets, ir_version=10)
+
+
+def run(model: onnx.ModelProto, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    return np.asarray(session.run(None, {"frame": frame})[0])
+
+
+def widths(model: onnx.ModelProto) -> list[int]:
+    """Returns the output channels of each convolution."""
+    makers = {name: node for node in model.graph.node for name in node.output}
+    held = {item.name: item for item in model.graph.initializer}
+    return [
+        held[makers[node.input[1]].input[0]].dims[0]
+        for node in model.graph.node
+        if node.op_type == "Conv"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "pads", "outputs"),
+    [
+        (4, 2, (1, 1, 1, 1), 16),
+        (3, 2, (1, 1, 1, 1), 32),
+        (3, 2, (1, 1, 1, 1), 8),
+        (8, 4, (2, 2, 2, 2), 32),
+        (3, 1, (1, 1, 1, 1), 16),
+        (2, 2, (0, 0, 0, 0), 16),
+        (5, 2, (2, 2, 2, 2), 16),
+        (4, 2, (0, 0, 2, 2), 16),
+        (4, 2, (2, 2, 0, 0), 16),
+    ],
+)
+def test_every_output_is_as_before(
+    kernel: int, stride: int, pads: tuple[int, int, int, int], outputs: int
+) -> None:
+    model = stem_onnx(kernel=kernel, stride=stride, pads=pads, outputs=outputs)
+    made = with_wide_stem(model)
+    onnx.checker.check_model(made, full_check=True)
+    assert widths(made) == [64]
+    generator = np.random.default_rng(1)
+    seen = set()
+    for _ in range(4):
+        frame = generator.integers(0, 256, (1, 1, HEIGHT, WIDTH), np.uint8)
+        want = run(model, frame)
+        np.testing.assert_array_equal(run(made, frame), want)
+        seen |= set(want.ravel().tolist())
+    assert len(seen) > 100  # not all at one end of the range
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"channels": 2},
+        {"outputs": 64},
+        {"dilations": [2, 2], "pads": (2, 2, 2, 2)},
+        {"pads": (1, 1, 0, 0)},  # an output fewer than groups have places
+        {"kernel": 40, "pads": (19, 19, 19, 19)},  # reaches beyond the next group
+        {"outputs": 1},  # one group is wider than the frame
+    ],
+)
+def test_what_does_not_divide_stays(change: dict[str, Any]) -> None:
+    usual = {"kernel": 4, "stride": 2, "pads": (1, 1, 1, 1), "outputs": 16}
+    model = stem_onnx(**{**usual, **change})
+    assert widths(with_wide_stem(model)) == [change.get("outputs", 16)]
