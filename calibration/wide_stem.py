@@ -43,7 +43,7 @@ def with_wide_stem(model: onnx.ModelProto) -> onnx.ModelProto:
 
     Args:
         model: from `QDQQuantizer`, activations as uint8, every shape known. Convolutions whose
-            rows do not divide evenly stay as they are.
+            rows do not divide evenly, or whose weights share one scale, stay as they are.
     """
     graph = onnx_ir.serde.deserialize_model(onnx.shape_inference.infer_shapes(model))
     RewriteRuleSet([RewriteRule(_narrow, _wide, _divides)]).apply_to_model(graph)
@@ -76,8 +76,10 @@ def _narrow(
     return op.QuantizeLinear(maps, y_scale, y_zero)
 
 
-def _divides(_: object, x: Value, w: Value, maps: Value, **__: Value) -> bool:
+def _divides(_: object, x: Value, w: Value, w_scale: Value, maps: Value, **__: Value) -> bool:
     if x.shape is None or not x.shape.is_static() or w.const_value is None or maps.shape is None:
+        return False
+    if _numbers(w_scale).shape != _numbers(w).shape[:1]:
         return False
     _, channels, _, width = x.shape.numpy()
     kernel = _kernel(maps, w)
@@ -126,9 +128,9 @@ def _wide(
     batch, _, height, width = x.shape.numpy()
     _, channels, rows, columns = maps.shape.numpy()
 
-    def repeated(value: Value, name: str) -> Value:
+    def repeated(value: Value) -> Value:
         held = np.tile(_numbers(value), kernel.at_once)
-        return op.initializer(onnx_ir.tensor(held), f"{value.name}_{name}")
+        return op.initializer(onnx_ir.tensor(held), f"{value.name}_wide")
 
     spread = op.initializer(onnx_ir.tensor(_spread(_numbers(w), kernel)), f"{w.name}_wide")
     groups = op.Reshape(
@@ -136,10 +138,8 @@ def _wide(
     )
     made = op.Conv(
         op.DequantizeLinear(op.Transpose(groups, perm=[0, 3, 1, 2]), x_scale, x_zero),
-        op.DequantizeLinear(spread, repeated(w_scale, "wide"), repeated(w_zero, "wide"), axis=0),
-        op.DequantizeLinear(
-            repeated(b, "wide"), repeated(b_scale, "wide"), repeated(b_zero, "wide"), axis=0
-        ),
+        op.DequantizeLinear(spread, repeated(w_scale), repeated(w_zero), axis=0),
+        op.DequantizeLinear(repeated(b), repeated(b_scale), repeated(b_zero), axis=0),
         strides=[kernel.stride_hw[0], 1],
         pads=[kernel.pads[0], 1, kernel.pads[2], 1],
     )

@@ -133,3 +133,12 @@ def test_what_does_not_divide_stays(change: dict[str, Any]) -> None:
     usual = {"kernel": 4, "stride": 2, "pads": (1, 1, 1, 1), "outputs": 16}
     model = stem_onnx(**{**usual, **change})
     assert widths(with_wide_stem(model)) == [change.get("outputs", 16)]
+
+
+def test_weights_of_one_scale_stay() -> None:
+    model = stem_onnx(kernel=4, stride=2, pads=(1, 1, 1, 1), outputs=16)
+    for item in model.graph.initializer:
+        if item.name in ("w_scale", "w_zero"):
+            first = onnx.numpy_helper.to_array(item)[0]
+            item.CopyFrom(onnx.numpy_helper.from_array(np.asarray(first), item.name))
+    assert widths(with_wide_stem(model)) == [16]
