@@ -120,9 +120,15 @@ def _choose(
     side_px: int,
     seconds: float,
 ) -> None:
-    """Scores the average at the end of an epoch, and keeps it if it is the best so far."""
+    """Scores the average at the end of an epoch, and keeps it if it is the best so far.
+
+    Scores at the early size say nothing of the size that is exported: with the last size the
+    choice begins anew.
+    """
     scores = score(average, run.validation, fabric.autocast, side_px)
-    if position.best is None or scores.merit >= position.best.merit:
+    before = side_of(run.recipe, max(0, position.epoch - 1))
+    best = position.best if before == side_px else None
+    if best is None or scores.merit >= best.merit:
         position.best = scores
         save_weights(run.folder / CHECKPOINT_NAME, average)
     means = {name: total / position.batch for name, total in position.sums.items()}

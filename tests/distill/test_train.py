@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import create_autospec
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ from distill.devices import make_fabric
 from distill.recipe import load_recipe
 from distill.run import Run, RunRequest, begin_run, prepare_run
 from distill.run_record import CHECKPOINT_NAME
+from distill.score import Scores, score
 from distill.train import train
 from fetalclip_edge.errors import CheckFailedError, InputError, UsageError
 from tests.distill.phantom_data import draw_data
@@ -166,6 +168,24 @@ def test_a_run_learns(data: Path, tmp_path: Path) -> None:
     for name in ("mask", "feature", "relational", "interactive"):
         assert lines[-1][name] < lines[0][name]
     assert lines[-1]["agreement"] > lines[0]["agreement"]
+
+
+def test_the_best_weights_are_chosen_at_the_size_that_is_exported(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merits, seen, sides = iter([0.9, 0.95, 0.5, 0.7, 0.6]), list[torch.Tensor](), list[int]()
+
+    def scored(student: torch.nn.Module, *arguments: Any) -> Scores:
+        seen.append(student.get_parameter("plane.weight").detach().clone())
+        sides.append(arguments[-1])
+        return Scores(dsc=next(merits), f1=None)
+
+    monkeypatch.setattr("distill.train.score", create_autospec(score, side_effect=scored))
+    run = _prepare(data, tmp_path / "run", LABELS_ALONE, training={"epochs": 5})
+    assert train(make_fabric("bf16-mixed"), run).dsc == 0.7
+    assert sides == [32, 32, 64, 64, 64]
+    kept = torch.load(run.folder / CHECKPOINT_NAME, weights_only=True)["student"]["plane.weight"]
+    assert [torch.equal(kept, weights) for weights in seen] == [False, False, False, True, False]
 
 
 def test_an_edited_recipe_is_refused(data: Path, tmp_path: Path) -> None:
