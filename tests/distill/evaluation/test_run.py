@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -75,7 +76,7 @@ def test_the_command_measures_phantoms_and_twice_the_same(data: Path, tmp_path: 
     reader.feed(page)
     assert reader.open == []
     assert reader.tags.count("img") >= 3
-    assert "045_HC.png" in reader.words
+    assert re.search(r"\b045_\d?HC\.png\b", reader.words)  # one of the test heads is pictured
     bare = (tmp_path / "two" / "evaluation.html").read_text()
     assert "base64" not in bare
     assert "<svg" in bare
