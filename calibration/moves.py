@@ -7,15 +7,13 @@ frame's way to the first convolution 0.07 ms before and 0 after, the decoder's t
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
-
 import numpy as np
 import onnx
 import onnx_ir
 from onnx_ir import Value
-from onnx_ir.passes.common import RemoveUnusedNodesPass
-from onnxscript.rewriter.pattern import RewriteRule, RewriteRuleSet
+from onnxscript.rewriter.pattern import RewriteRule
+
+from calibration.rewrite import Operators, rewritten
 
 _GRAY_LEVELS = np.arange(256, dtype=np.float32)
 _REPEATS = {
@@ -26,12 +24,6 @@ _REPEATS = {
 """Attributes with which a Resize by whole numbers repeats each value."""
 
 
-class Operators(Protocol):
-    """Writes nodes, of a pattern or of a graph: `op.Cast(frame)`."""
-
-    def __getattr__(self, name: str) -> Callable[..., Value]: ...
-
-
 def with_plain_moves(model: onnx.ModelProto) -> onnx.ModelProto:
     """Returns a model with Q/DQ on uint8 in which bytes go their way without arithmetic.
 
@@ -39,16 +31,13 @@ def with_plain_moves(model: onnx.ModelProto) -> onnx.ModelProto:
     upsampling becomes copies of rows.
 
     Args:
-        model: from `QDQQuantizer`, activations as uint8, every shape known.
+        model: from `QDQQuantizer`, activations as uint8.
     """
-    graph = onnx_ir.serde.deserialize_model(onnx.shape_inference.infer_shapes(model))
     rules = (
         RewriteRule(_computed_levels, _levels_as_they_are, _are_steps),
         RewriteRule(_resized, _copied, _repeats),
     )
-    RewriteRuleSet(rules).apply_to_model(graph)
-    RemoveUnusedNodesPass()(graph)
-    return onnx_ir.serde.serialize_model(graph)
+    return rewritten(model, rules)
 
 
 def _computed_levels(

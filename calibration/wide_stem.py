@@ -16,10 +16,9 @@ import onnx
 import onnx_ir
 from numpy.typing import NDArray
 from onnx_ir import Value
-from onnx_ir.passes.common import RemoveUnusedNodesPass
-from onnxscript.rewriter.pattern import RewriteRule, RewriteRuleSet
+from onnxscript.rewriter.pattern import RewriteRule
 
-from calibration.moves import Operators
+from calibration.rewrite import Operators, rewritten
 
 _WIDTH = 64
 """Channels that are worth a row of outputs: of 32, 64 and 128 the fastest."""
@@ -42,15 +41,10 @@ def with_wide_stem(model: onnx.ModelProto) -> onnx.ModelProto:
     """Returns a model whose quantized convolutions over one channel make several outputs at once.
 
     Args:
-        model: from `QDQQuantizer`, activations as uint8, every shape known. Convolutions whose
-            rows do not divide evenly, or whose weights share one scale, stay as they are.
+        model: from `QDQQuantizer`, activations as uint8. Convolutions whose rows do not divide
+            evenly, or whose weights share one scale, stay as they are.
     """
-    graph = onnx_ir.serde.deserialize_model(onnx.shape_inference.infer_shapes(model))
-    RewriteRuleSet([RewriteRule(_narrow, _wide, _divides)]).apply_to_model(graph)
-    RemoveUnusedNodesPass()(graph)
-    made = onnx_ir.serde.serialize_model(graph)
-    del made.graph.value_info[:]  # a hundredth of a small file, and inferred anew by who reads it
-    return made
+    return rewritten(model, [RewriteRule(_narrow, _wide, _divides)])
 
 
 def _narrow(
