@@ -8,7 +8,11 @@ from typing import Protocol
 import onnx
 import onnx_ir
 from onnx_ir import Value
-from onnx_ir.passes.common import RemoveUnusedNodesPass
+from onnx_ir.passes.common import (
+    RemoveUnusedNodesPass,
+    ShapeInferencePass,
+    TopologicalSortPass,
+)
 from onnxscript.rewriter.pattern import RewriteRule, RewriteRuleSet
 
 
@@ -25,7 +29,9 @@ def rewritten(model: onnx.ModelProto, rules: Sequence[RewriteRule]) -> onnx.Mode
         model: rules may ask for every shape that can be inferred.
         rules: each a pattern, what takes its place, and a condition.
     """
-    graph = onnx_ir.serde.deserialize_model(onnx.shape_inference.infer_shapes(model))
+    graph = onnx_ir.serde.deserialize_model(model)
+    TopologicalSortPass()(graph)  # shapes are inferred from node to node, and a quantizer appends
+    ShapeInferencePass()(graph)
     RewriteRuleSet(rules).apply_to_model(graph)
     RemoveUnusedNodesPass()(graph)
     made = onnx_ir.serde.serialize_model(graph)
