@@ -8,12 +8,11 @@ frame's way to the first convolution 0.07 ms before and 0 after, the decoder's t
 from __future__ import annotations
 
 import numpy as np
-import onnx
 import onnx_ir
 from onnx_ir import Value
 from onnxscript.rewriter.pattern import RewriteRule
 
-from calibration.rewrite import Operators, rewritten
+from calibration.rewrite import Operators
 
 _GRAY_LEVELS = np.arange(256, dtype=np.float32)
 _REPEATS = {
@@ -24,20 +23,16 @@ _REPEATS = {
 """Attributes with which a Resize by whole numbers repeats each value."""
 
 
-def with_plain_moves(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Returns a model with Q/DQ on uint8 in which bytes go their way without arithmetic.
+def plain_moves() -> tuple[RewriteRule, ...]:
+    """Returns rules by which bytes go their way without arithmetic, for Q/DQ on uint8.
 
     A frame whose gray levels are INT8's steps is its own quantized form. Nearest-neighbour
     upsampling becomes copies of rows.
-
-    Args:
-        model: from `QDQQuantizer`, activations as uint8.
     """
-    rules = (
+    return (
         RewriteRule(_computed_levels, _levels_as_they_are, _are_steps),
         RewriteRule(_resized, _copied, _repeats),
     )
-    return rewritten(model, rules)
 
 
 def _computed_levels(

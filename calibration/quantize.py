@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from onnx import numpy_helper, version_converter
 from onnxruntime.quantization import CalibrationMethod, QuantType
 from onnxruntime.quantization.calibrate import TensorData, TensorsData
-from onnxruntime.quantization.onnx_model import ONNXModel
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
 from calibration.bias import with_corrected_biases
 from calibration.graph import layers, shapes
-from calibration.moves import with_plain_moves
+from calibration.moves import plain_moves
 from calibration.ranges import Method, Ranges
-from calibration.wide_stem import with_wide_stem
+from calibration.rewrite import rewritten
+from calibration.wide_stem import wide_stem
 from fetalclip_edge.bundle.manifest import Backend
 from fetalclip_edge.errors import InputError
 
@@ -87,13 +87,10 @@ def quantize(
         quantized = _for_tensorrt(copy, ranges, method, float_layers)
     else:
         quantized = _for_onnxruntime(copy, ranges, method, float_layers, reduce_range)
-        quantized = with_wide_stem(with_plain_moves(quantized))
+        quantized = rewritten(quantized, (*plain_moves(), wide_stem()))
         _store_in_half(quantized)
-    ordered = ONNXModel(quantized)
-    ordered.topological_sort()
-    made: onnx.ModelProto = ordered.model
-    onnx.checker.check_model(made, full_check=True)
-    return made
+    onnx.checker.check_model(quantized, full_check=True)
+    return quantized
 
 
 def _for_onnxruntime(
@@ -239,7 +236,7 @@ def _means(ranges: Ranges) -> dict[str, NDArray[np.float64]]:
 
 def _quantized(quantizer: QDQQuantizer) -> onnx.ModelProto:
     try:
-        quantized: onnx.ModelProto = quantizer.quantize_model()
+        quantizer.quantize_model()
     except ValueError as error:
         raise InputError(
             "activation ranges",
@@ -247,4 +244,6 @@ def _quantized(quantizer: QDQQuantizer) -> onnx.ModelProto:
             arrived=" ".join(str(error).split())[:200],
             remedy="Use the ranges of this very model",
         ) from None
+    quantizer.model.topological_sort()  # it appends its nodes
+    quantized: onnx.ModelProto = quantizer.model.model
     return quantized

@@ -8,11 +8,7 @@ from typing import Protocol
 import onnx
 import onnx_ir
 from onnx_ir import Value
-from onnx_ir.passes.common import (
-    RemoveUnusedNodesPass,
-    ShapeInferencePass,
-    TopologicalSortPass,
-)
+from onnx_ir.passes.common import RemoveUnusedNodesPass, ShapeInferencePass
 from onnxscript.rewriter.pattern import RewriteRule, RewriteRuleSet
 
 
@@ -26,11 +22,11 @@ def rewritten(model: onnx.ModelProto, rules: Sequence[RewriteRule]) -> onnx.Mode
     """Returns a model after all rules, without what nothing reads any more.
 
     Args:
-        model: rules may ask for every shape that can be inferred.
+        model: in topological order, without which shapes would not be inferred; rules may ask
+            for every shape that can be.
         rules: each a pattern, what takes its place, and a condition.
     """
     graph = onnx_ir.serde.deserialize_model(model)
-    TopologicalSortPass()(graph)  # shapes are inferred from node to node, and a quantizer appends
     ShapeInferencePass()(graph)
     RewriteRuleSet(rules).apply_to_model(graph)
     RemoveUnusedNodesPass()(graph)

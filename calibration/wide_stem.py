@@ -12,13 +12,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import onnx
 import onnx_ir
 from numpy.typing import NDArray
 from onnx_ir import Value
 from onnxscript.rewriter.pattern import RewriteRule
 
-from calibration.rewrite import Operators, rewritten
+from calibration.rewrite import Operators
 
 _WIDTH = 64
 """Channels that are worth a row of outputs: of 32, 64 and 128 the fastest."""
@@ -37,14 +36,13 @@ class _Kernel(NamedTuple):
         return self.at_once * self.stride_hw[1]
 
 
-def with_wide_stem(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Returns a model whose quantized convolutions over one channel make several outputs at once.
+def wide_stem() -> RewriteRule:
+    """Returns the rule by which a quantized convolution over one channel makes several outputs.
 
-    Args:
-        model: from `QDQQuantizer`, activations as uint8. Convolutions whose rows do not divide
-            evenly, or whose weights share one scale, stay as they are.
+    It is for Q/DQ on uint8. Convolutions whose rows do not divide evenly, or whose weights share
+    one scale, stay as they are.
     """
-    return rewritten(model, [RewriteRule(_narrow, _wide, _divides)])
+    return RewriteRule(_narrow, _wide, _divides)
 
 
 def _narrow(
@@ -90,7 +88,7 @@ def _kernel(maps: Value, w: Value) -> _Kernel | None:
     if node is None or w.const_value is None:
         return None
     named = node.attributes
-    if named.get_int("group", 1) != 1 or set(named.get_ints("dilations", [1])) != {1}:
+    if set(named.get_ints("dilations", [1])) != {1}:
         return None
     if named.get_string("auto_pad", "NOTSET") != "NOTSET":
         return None
@@ -100,21 +98,7 @@ def _kernel(maps: Value, w: Value) -> _Kernel | None:
     return _Kernel(at_once, (rows, columns), (top, left, bottom, right)) if at_once > 1 else None
 
 
-def _wide(
-    op: Operators,
-    x: Value,
-    x_scale: Value,
-    x_zero: Value,
-    w: Value,
-    w_scale: Value,
-    w_zero: Value,
-    b: Value,
-    b_scale: Value,
-    b_zero: Value,
-    y_scale: Value,
-    y_zero: Value,
-    maps: Value,
-) -> Value:
+def _wide(op: Operators, x: Value, w: Value, maps: Value, **held: Value) -> Value:
     kernel = _kernel(maps, w)
     assert kernel is not None  # noqa: S101  (as `_divides` found)
     assert x.shape is not None  # noqa: S101
@@ -122,22 +106,25 @@ def _wide(
     batch, _, height, width = x.shape.numpy()
     _, channels, rows, columns = maps.shape.numpy()
 
-    def repeated(value: Value) -> Value:
-        held = np.tile(_numbers(value), kernel.at_once)
-        return op.initializer(onnx_ir.tensor(held), f"{value.name}_wide")
+    def repeated(name: str) -> Value:
+        numbers = np.tile(_numbers(held[name]), kernel.at_once)
+        return op.initializer(onnx_ir.tensor(numbers), f"{held[name].name}_wide")
 
     spread = op.initializer(onnx_ir.tensor(_spread(_numbers(w), kernel)), f"{w.name}_wide")
     groups = op.Reshape(
         x, op.Constant(value_ints=[batch, height, width // kernel.group, kernel.group])
     )
     made = op.Conv(
-        op.DequantizeLinear(op.Transpose(groups, perm=[0, 3, 1, 2]), x_scale, x_zero),
-        op.DequantizeLinear(spread, repeated(w_scale), repeated(w_zero), axis=0),
-        op.DequantizeLinear(repeated(b), repeated(b_scale), repeated(b_zero), axis=0),
+        op.DequantizeLinear(
+            op.Transpose(groups, perm=[0, 3, 1, 2]), held["x_scale"], held["x_zero"]
+        ),
+        op.DequantizeLinear(spread, repeated("w_scale"), repeated("w_zero"), axis=0),
+        op.DequantizeLinear(repeated("b"), repeated("b_scale"), repeated("b_zero"), axis=0),
         strides=[kernel.stride_hw[0], 1],
         pads=[kernel.pads[0], 1, kernel.pads[2], 1],
     )
-    last = op.Transpose(op.QuantizeLinear(made, y_scale, y_zero), perm=[0, 2, 3, 1])
+    outputs = op.QuantizeLinear(made, held["y_scale"], held["y_zero"])
+    last = op.Transpose(outputs, perm=[0, 2, 3, 1])
     pixels = op.Reshape(last, op.Constant(value_ints=[batch, rows, columns, channels]))
     return op.Transpose(pixels, perm=[0, 3, 1, 2])
 

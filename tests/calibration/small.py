@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import onnx
-from numpy.typing import NDArray
+import onnxruntime
+from numpy.typing import ArrayLike, NDArray
 
+from calibration.graph import watched_session
 from fetalclip_edge.bundle.load import Bundle, default_bundle_path
 from fetalclip_edge.geometry import Roi
 from fetalclip_edge.labelled_frames import LabelledFrame, labelled_frames_csv
@@ -116,27 +119,49 @@ def chain_onnx(*, offset: float = 127.5, groups: int = 1, last: str = "Conv") ->
         ),
         "Add": onnx.helper.make_node("Add", ["r", "r"], ["mask"], "second"),
     }
+    nodes = [
+        onnx.helper.make_node("Cast", ["frame"], ["f"], "cast", to=onnx.TensorProto.FLOAT),
+        onnx.helper.make_node("Sub", ["f", "offset"], ["centred"], "sub"),
+        onnx.helper.make_node("Div", ["centred", "divisor"], ["x"], "div"),
+        onnx.helper.make_node("Conv", ["x", "w1", "b1"], ["c"], "first", **padded),
+        onnx.helper.make_node("Relu", ["c"], ["r"], "relu"),
+        reads[last],
+    ]
+    held = {name: np.asarray(values, np.float32) for name, values in kernels.items()}
+    return network(nodes, held, output="mask")
+
+
+def network(
+    nodes: Sequence[onnx.NodeProto],
+    held: Mapping[str, ArrayLike],
+    *,
+    output: str,
+    size_chw: tuple[int, int, int] = (1, SIDE, SIDE),
+) -> onnx.ModelProto:
+    """Returns a model of these nodes and constants, from uint8 `frame` to a float output."""
+    kinds = onnx.TensorProto
     graph = onnx.helper.make_graph(
-        [
-            onnx.helper.make_node("Cast", ["frame"], ["f"], "cast", to=onnx.TensorProto.FLOAT),
-            onnx.helper.make_node("Sub", ["f", "offset"], ["centred"], "sub"),
-            onnx.helper.make_node("Div", ["centred", "divisor"], ["x"], "div"),
-            onnx.helper.make_node("Conv", ["x", "w1", "b1"], ["c"], "first", **padded),
-            onnx.helper.make_node("Relu", ["c"], ["r"], "relu"),
-            reads[last],
-        ],
+        nodes,
         "small",
-        [onnx.helper.make_tensor_value_info("frame", onnx.TensorProto.UINT8, [1, 1, SIDE, SIDE])],
-        [
-            onnx.helper.make_tensor_value_info(
-                "mask", onnx.TensorProto.FLOAT, [1, WIDTH, SIDE, SIDE]
-            )
-        ],
-        [onnx.numpy_helper.from_array(np.asarray(v, np.float32), k) for k, v in kernels.items()],
+        [onnx.helper.make_tensor_value_info("frame", kinds.UINT8, [1, *size_chw])],
+        [onnx.helper.make_tensor_value_info(output, kinds.FLOAT, None)],
+        [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in held.items()],
     )
-    return onnx.helper.make_model(
-        graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10
-    )
+    opsets = [onnx.helper.make_opsetid("", 18)]
+    return onnx.helper.make_model(graph, opset_imports=opsets, ir_version=10)
+
+
+def run(
+    model: onnx.ModelProto, square: NDArray[np.uint8], *, optimize: bool = False
+) -> list[NDArray[np.float32]]:
+    """Returns the outputs for a frame (C, H, W), by the graph as written or as it is fused."""
+    if optimize:
+        session = onnxruntime.InferenceSession(
+            model.SerializeToString(), providers=["CPUExecutionProvider"]
+        )
+    else:
+        session = watched_session(model)
+    return [np.asarray(values) for values in session.run(None, {"frame": square[None]})]
 
 
 def noise(count: int) -> NDArray[np.uint8]:

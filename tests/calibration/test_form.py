@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
@@ -27,6 +26,7 @@ from tests.calibration.small import (
     chain_onnx,
     noise,
     phantom_squares,
+    run,
 )
 
 
@@ -43,15 +43,6 @@ def model() -> onnx.ModelProto:
 @pytest.fixture(scope="module")
 def form(model: onnx.ModelProto, squares: NDArray[np.uint8]) -> Form:
     return choose_form(model, squares)
-
-
-def run(model: onnx.ModelProto, square: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    return [np.asarray(values) for values in session.run(None, {"frame": square[None]})]
 
 
 def channel_reach(

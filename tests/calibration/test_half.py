@@ -5,11 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
@@ -17,7 +15,7 @@ from onnx.reference import ReferenceEvaluator
 
 from calibration.calibrating import confirm
 from calibration.frames import CalibrationSet
-from calibration.graph import typed
+from calibration.graph import typed, watched_session
 from calibration.half import rounded
 from export.half import to_half
 from fetalclip_edge.bundle.load import Bundle, load_bundle
@@ -30,15 +28,6 @@ from tests.bundle.builder import SIZE_PX
 from tests.calibration.small import conv_onnx, head, small_bundle, write_table
 
 HALF_PATH = "model.fp16.onnx"
-
-
-def run(model: onnx.ModelProto, inputs: dict[str, Any]) -> list[NDArray[np.float32]]:
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    return [np.asarray(values) for values in session.run(None, inputs)]
 
 
 def squares_of_heads(count: int) -> NDArray[np.uint8]:
@@ -72,7 +61,7 @@ def test_a_result_is_rounded_as_numpy_rounds_it_to_fp16() -> None:
     values = (signs * np.exp(generator.uniform(-9.6, 11.5, 20_000))).astype(np.float32)
     edges = [0.0, 65_504, 65_519, 65_536, 1e6, 1 + 2**-11, 1 + 3 * 2**-11]
     values = np.concatenate([values, np.array(edges, np.float32)])
-    (found,) = run(rounded(chain(len(values))), {"x": values})
+    (found,) = watched_session(rounded(chain(len(values)))).run(None, {"x": values})
     with np.errstate(over="ignore"):
         wanted = values.astype(np.float16).astype(np.float32)
     np.testing.assert_array_equal(found, wanted)
@@ -82,11 +71,11 @@ def test_an_overflow_that_onnx_runtime_hides_on_a_cpu_is_seen() -> None:
     square = helper.make_node("Mul", ["half", "half"], ["large"], "square")
     small = helper.make_node("Mul", ["large", "c"], ["small"], "shrink")
     model, x = chain(1, square, small, constant=1e-3), np.array([300.0], np.float32)
-    assert np.isfinite(run(model, {"x": x})[0]).all()
+    assert np.isfinite(watched_session(model).run(None, {"x": x})[0]).all()
     with np.errstate(over="ignore"):
         wanted, *_ = ReferenceEvaluator(model).run(None, {"x": x})
     assert np.isinf(np.asarray(wanted)).all()
-    assert np.isinf(run(rounded(model), {"x": x})[0]).all()
+    assert np.isinf(watched_session(rounded(model)).run(None, {"x": x})[0]).all()
 
 
 def test_a_file_of_which_onnx_runtime_hides_an_overflow_is_not_confirmed(tmp_path: Path) -> None:
@@ -108,7 +97,7 @@ def test_a_whole_graph_comes_to_what_the_reference_evaluator_says() -> None:
     evaluator, plain = ReferenceEvaluator(model), rounded(model)
     for square in squares:
         wanted = evaluator.run(None, {"frame": square[None]})
-        found = run(plain, {"frame": square[None]})
+        found = watched_session(plain).run(None, {"frame": square[None]})
         for name, a, b in zip(evaluator.output_names, wanted, found, strict=True):
             # the evaluator's sums are in fp16, one unit in its last place apart
             np.testing.assert_allclose(b, a, rtol=2e-3, atol=2e-2, err_msg=name)

@@ -6,7 +6,6 @@ from collections import Counter
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
@@ -18,7 +17,7 @@ from distill.model import PRESETS, Student, StudentSpec
 from export.half import to_half
 from export.lint import lint
 from export.onnx_file import to_onnx
-from tests.calibration.small import SHIPPED_FP32, phantom_squares
+from tests.calibration.small import SHIPPED_FP32, phantom_squares, run
 
 
 @pytest.fixture(scope="module")
@@ -40,17 +39,6 @@ def ranges(model: onnx.ModelProto, squares: NDArray[np.uint8]) -> Ranges:
 @pytest.fixture(scope="module")
 def half(squares: NDArray[np.uint8]) -> onnx.ModelProto:
     return typed(to_half(SHIPPED_FP32, squares[:2]).model)
-
-
-def run(
-    model: onnx.ModelProto | bytes, square: NDArray[np.uint8], *, optimize: bool
-) -> list[NDArray[np.float32]]:
-    options = onnxruntime.SessionOptions()
-    if not optimize:
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    data = model if isinstance(model, bytes) else model.SerializeToString()
-    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    return list(session.run(None, {"frame": square[None]}))
 
 
 def initializers(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
@@ -128,7 +116,7 @@ def test_the_outputs_stay_near_fp32(
 ) -> None:
     made = quantize(half if from_half else model, ranges, Method.MIN_MAX, target)
     for square in squares[:2]:
-        want = run(SHIPPED_FP32, square, optimize=True)
+        want = run(onnx.load_model_from_string(SHIPPED_FP32), square, optimize=True)
         got = run(made, square, optimize=target is Target.ONNXRUNTIME)
         assert float((want[0] * got[0]).sum()) >= 0.99
         inside = [mask[0, 0] > 0 for mask in (want[2], got[2])]
@@ -167,7 +155,7 @@ def test_every_layer_spared_is_the_fp32_model(
     made = quantize(model, ranges, Method.MIN_MAX, Target.TENSORRT, float_layers=names)
     assert "QuantizeLinear" not in {node.op_type for node in made.graph.node}
     for want, got in zip(
-        run(SHIPPED_FP32, squares[0], optimize=False),
+        run(onnx.load_model_from_string(SHIPPED_FP32), squares[0], optimize=False),
         run(made, squares[0], optimize=False),
         strict=True,
     ):

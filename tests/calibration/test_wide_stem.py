@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
-from numpy.typing import NDArray
 
-from calibration.wide_stem import with_wide_stem
+from calibration.rewrite import rewritten
+from calibration.wide_stem import wide_stem
+from tests.calibration.small import network, run
 
 HEIGHT, WIDTH = 12, 64
 
@@ -57,23 +57,11 @@ def stem_onnx(
         node("QuantizeLinear", ["c", "y_scale", "y_zero"], ["cq"], "c_q"),
         node("DequantizeLinear", ["cq", "y_scale", "y_zero"], ["maps"], "c_dq"),
     ]
-    size = [1, channels, HEIGHT, WIDTH]
-    graph = onnx.helper.make_graph(
-        nodes,
-        "stem",
-        [onnx.helper.make_tensor_value_info("frame", onnx.TensorProto.UINT8, size)],
-        [onnx.helper.make_tensor_value_info("maps", onnx.TensorProto.FLOAT, None)],
-        [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in held.items()],
-    )
-    opsets = [onnx.helper.make_opsetid("", 18)]
-    return onnx.helper.make_model(graph, opset_imports=opsets, ir_version=10)
+    return network(nodes, held, output="maps", size_chw=(channels, HEIGHT, WIDTH))
 
 
-def run(model: onnx.ModelProto, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    return np.asarray(session.run(None, {"frame": frame})[0])
+def with_wide_stem(model: onnx.ModelProto) -> onnx.ModelProto:
+    return rewritten(model, [wide_stem()])
 
 
 def widths(model: onnx.ModelProto) -> list[int]:
@@ -111,9 +99,9 @@ def test_every_output_is_as_before(
     generator = np.random.default_rng(1)
     seen = set()
     for _ in range(4):
-        frame = generator.integers(0, 256, (1, 1, HEIGHT, WIDTH), np.uint8)
-        want = run(model, frame)
-        np.testing.assert_array_equal(run(made, frame), want)
+        frame = generator.integers(0, 256, (1, HEIGHT, WIDTH), np.uint8)
+        (found,), (want,) = (run(each, frame, optimize=True) for each in (made, model))
+        np.testing.assert_array_equal(found, want)
         seen |= set(want.ravel().tolist())
     assert len(seen) > 100  # not all at one end of the range
 
@@ -123,7 +111,11 @@ def test_every_output_is_as_before(
     [
         {"channels": 2},
         {"outputs": 64},
+        {"outputs": 128},  # wider than what is worth a row
+        {"outputs": 32, "stride": 1, "pads": (3, 3, 0, 0)},  # begins before the group to the left
         {"dilations": [2, 2], "pads": (2, 2, 2, 2)},
+        {"kernel": 3, "dilations": [2, 2], "pads": (2, 2, 2, 2)},
+        {"kernel": 2, "auto_pad": "SAME_UPPER", "pads": (0, 0, 0, 0)},
         {"pads": (1, 1, 0, 0)},  # an output fewer than groups have places
         {"kernel": 40, "pads": (19, 19, 19, 19)},  # reaches beyond the next group
         {"outputs": 1},  # one group is wider than the frame
