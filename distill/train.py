@@ -126,9 +126,8 @@ def _choose(
     choice begins anew.
     """
     scores = score(average, run.validation, fabric.autocast, side_px)
-    before = side_of(run.recipe, max(0, position.epoch - 1))
-    best = position.best if before == side_px else None
-    if best is None or scores.merit >= best.merit:
+    anew = side_of(run.recipe, position.epoch - 1) != side_px
+    if position.best is None or anew or scores.merit >= position.best.merit:
         position.best = scores
         save_weights(run.folder / CHECKPOINT_NAME, average)
     means = {name: total / position.batch for name, total in position.sums.items()}

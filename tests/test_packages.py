@@ -20,7 +20,8 @@ from fetalclip_edge.bundle.load import default_bundle_path, load_bundle
 ROOT = Path(__file__).parent.parent
 JETPACK_6_ONNXRUNTIME = "1.23.2"
 MAX_IR_VERSION = 10  # ONNX Runtime 1.23.2 refuses later ones
-PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--timeout", "15")
+PATIENCE = ("--timeout", "15", "--retries", "3")
+PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", *PATIENCE)
 BROKE_OFF = "error: connection-"  # how pip names a host that is not reached or falls silent
 GLIBC = range(17, 36)  # Ubuntu 22.04, on which JetPack 6 is built, has 2.35
 
@@ -36,11 +37,7 @@ with Model() as model:
 
 def _pip(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*PIP, "--retries", "3", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
+        [*PIP, *arguments], capture_output=True, text=True, check=False, timeout=300
     )
 
 
